@@ -1,0 +1,31 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { BatchStore, DataKey } from '../batch-store.ts'
+import type { Catalog } from '../catalog.ts'
+import type { DeliveryQueue } from '../delivery-queue.ts'
+import type { ConfigurationContext, DestinationType } from '../destination.ts'
+import type { Intake } from '../pipeline/intake.ts'
+import type { StreamRegistry } from '../pipeline/stream-registry.ts'
+
+/** Makes data keys for server-side encryption; absent when no wrapping key is configured. */
+export interface DataKeyMaker {
+  makeDataKey(): DataKey
+}
+
+/** What the operations of the API work with. */
+export interface ApiContext {
+  readonly accountId: string
+  readonly region: string
+  readonly configuration: ConfigurationContext
+  readonly destinations: ReadonlyMap<string, DestinationType>
+  readonly registry: StreamRegistry
+  readonly intake: Intake
+  readonly store: BatchStore
+  readonly queue: DeliveryQueue
+  readonly catalog: Catalog
+  readonly dataKeys: DataKeyMaker | undefined
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}

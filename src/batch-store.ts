@@ -1,0 +1,113 @@
+/**
+ * Where batches live between the 200 and the receipt. Two implementations: embedded (files) and,
+ * later, Redis; one contract suite runs over both (test/contracts/batch-store.ts).
+ */
+import type { BatchId, Chunk, SealedBatch, SealReason } from './batch.ts'
+import type { Manifest } from './manifest.ts'
+
+/** What append needs to know of the stream. Changes take effect with the next batch opened. */
+export interface AppendTarget {
+  readonly streamId: string
+  /** The open batch is sealed rather than grown beyond this, in bytes of record data. */
+  readonly sizeBytesMax: number
+  /** The open batch is due this long after its first record. */
+  readonly ageMsMax: number
+  /** Present while server-side encryption is on for the stream. */
+  readonly dataKey?: DataKey
+}
+
+/** A stream's data key: the plain key for use, and the wrapped form that is stored beside the data. */
+export interface DataKey {
+  readonly plain: Buffer
+  readonly wrapped: string
+}
+
+/** Opens wrapped data keys. Throws when the wrapping key is not in the key ring. */
+export interface KeyRing {
+  unwrap(wrapped: string): Buffer
+}
+
+export interface Appended {
+  readonly batchId: BatchId
+  /** Place of the chunk's first record within the batch. */
+  readonly firstOrdinal: number
+}
+
+/**
+ * An append that was refused or failed; none of its records will be delivered. `full`: quota, free
+ * space or batch count is exhausted and will recover by itself. `failed`: the disk gave an error;
+ * the next append opens a new batch.
+ */
+export class AppendError extends Error {
+  override readonly name = 'AppendError'
+  readonly reason: 'full' | 'failed'
+
+  constructor(reason: 'full' | 'failed', message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}
+
+export interface StoreUsage {
+  /** Bytes of open and sealed batches. */
+  readonly storedBytes: number
+  readonly quotaBytes: number
+  readonly batchCount: number
+  readonly quarantinedChunkCount: number
+  /** False while appends are refused for want of room. */
+  readonly accepting: boolean
+}
+
+export interface OpenBatch {
+  readonly batchId: BatchId
+  readonly recordCount: number
+  readonly dataBytes: number
+  readonly firstArrivalMs: number
+}
+
+export interface BatchStore extends BatchContents {
+  /**
+   * Appends one chunk to the stream's open batch, opening and sealing as the target asks. Resolves
+   * when the chunk is durable, and only then. Appends of one stream keep their order.
+   * @throws AppendError
+   */
+  append(target: AppendTarget, chunk: Chunk): Promise<Appended>
+  /** Seals the stream's open batch, if it has one with records. */
+  seal(streamId: string, reason: SealReason): Promise<void>
+  /** Seals every open batch. */
+  sealAll(reason: SealReason): Promise<void>
+  /** Seals what is due at `monotonicMs`. */
+  sealDue(monotonicMs: number): Promise<void>
+  /** When the next open batch is due, in monotonic ms; undefined when none is open. */
+  nextDueMs(): number | undefined
+  /** What the stream's open batch holds. */
+  openBatch(streamId: string): OpenBatch | undefined
+  /** All sealed batches, oldest first within a stream; streams the store, never loads it. */
+  list(): AsyncIterable<SealedBatch>
+  /** Removes a batch whose receipt is durable. Removing twice is harmless. */
+  remove(batch: SealedBatch): Promise<void>
+  /** Drops all batches of a deleted stream, open and sealed. */
+  discard(streamId: string): Promise<void>
+  usage(): StoreUsage
+  close(): Promise<void>
+}
+
+/** The worker's side of the store: what it takes to deliver a batch that was claimed. */
+export interface BatchContents {
+  /**
+   * Streams the batch's chunks in order, each verified. A chunk that fails its checksum is moved to
+   * quarantine, counted in `quarantinedCount` and skipped.
+   */
+  read(batch: SealedBatch): BatchReading
+  /** The batch's manifest, if it was frozen. */
+  manifest(batch: SealedBatch): Promise<Manifest | undefined>
+  /** Makes the manifest durable; replaces an earlier one. */
+  freeze(batch: SealedBatch, manifest: Manifest): Promise<void>
+  /** Removes the manifest, durably. */
+  thaw(batch: SealedBatch): Promise<void>
+}
+
+export interface BatchReading extends AsyncIterable<Chunk> {
+  /** Records missed so far because their chunk is damaged; final when the iteration has ended. */
+  readonly quarantinedCount: number
+}

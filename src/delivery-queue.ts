@@ -1,0 +1,71 @@
+/**
+ * Which sealed batch is worked on next, and by whom. The queue keeps streams apart: a stream whose
+ * last attempt failed is a *suspect* and has one batch in flight (its probe); all suspects together
+ * hold at most half of the claims, so that dead destinations never starve live ones.
+ *
+ * A batch is   waiting ─claim▶ in flight ─complete▶ gone
+ *                 ▲                 ├─retry▶ waiting, not before `atMs`
+ *                 └────resume───────┴─park▶ parked (beyond its retention: reported, never deleted)
+ *
+ * A stream is  running ─pause▶ paused ─resume▶ running
+ *              running ─retry with brake▶ braked: probes only, until one succeeds or `resume`
+ */
+import type { BatchId, SealedBatch } from './batch.ts'
+
+export interface Claim {
+  readonly token: string
+  readonly batch: SealedBatch
+  /** 1 for the first. Counted since the process started; a restart begins again. */
+  readonly attempt: number
+}
+
+export interface Failure {
+  readonly errorCode: string
+  readonly errorMessage: string
+}
+
+export interface Retry extends Failure {
+  /** Not before, in monotonic ms. */
+  readonly atMs: number
+  /** The cause is an operator's to mend (401, 403, 404): the stream only probes from now on. */
+  readonly brake: boolean
+}
+
+export type QueueState = 'running' | 'suspect' | 'braked' | 'paused'
+
+export interface StreamQueueStatus {
+  readonly state: QueueState
+  readonly waitingCount: number
+  readonly inFlightCount: number
+  readonly parkedCount: number
+  /** Records of all batches in the queue, parked ones too. */
+  readonly recordCount: number
+  readonly dataBytes: number
+  /** Arrival of the oldest undelivered record. */
+  readonly oldestArrivalMs: number | undefined
+  readonly lastFailure: Failure | undefined
+}
+
+export interface QueuedBatch {
+  readonly state: 'waiting' | 'in-flight' | 'parked'
+  readonly attempt: number
+  readonly lastFailure: Failure | undefined
+}
+
+export interface DeliveryQueue {
+  enqueue(batch: SealedBatch): Promise<void>
+  /** The next batch that is due, waiting for one; undefined once the signal has aborted. */
+  claim(signal: AbortSignal): Promise<Claim | undefined>
+  /** The batch is delivered and gone. The stream is no longer a suspect, and its brake is off. */
+  complete(claim: Claim): Promise<void>
+  retry(claim: Claim, retry: Retry): Promise<void>
+  park(claim: Claim, failure: Failure): Promise<void>
+  pause(streamId: string): Promise<void>
+  /** Lifts pause and brake, and makes parked and waiting batches due now. */
+  resume(streamId: string): Promise<void>
+  /** Forgets a deleted stream. Claims in flight end as no-ops. */
+  discard(streamId: string): Promise<void>
+  status(streamId: string): Promise<StreamQueueStatus>
+  find(batchId: BatchId): Promise<QueuedBatch | undefined>
+  close(): Promise<void>
+}

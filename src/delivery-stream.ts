@@ -1,0 +1,63 @@
+import type { JsonObject } from './base/json.ts'
+
+export type DeliveryStreamStatus =
+  | 'CREATING'
+  | 'CREATING_FAILED'
+  | 'ACTIVE'
+  | 'DELETING'
+  | 'DELETING_FAILED'
+export type DeliveryStreamType = 'DirectPut' | 'KinesisStreamAsSource' | 'MSKAsSource'
+export type EncryptionStatus =
+  | 'ENABLED'
+  | 'ENABLING'
+  | 'ENABLING_FAILED'
+  | 'DISABLED'
+  | 'DISABLING'
+  | 'DISABLING_FAILED'
+
+export interface Tag {
+  readonly Key: string
+  readonly Value?: string
+}
+
+export interface StreamEncryption {
+  readonly status: EncryptionStatus
+  readonly keyType?: 'AWS_OWNED_CMK' | 'CUSTOMER_MANAGED_CMK'
+  readonly keyArn?: string
+  /** The stream's data key under the service's wrapping key. Never leaves the service. */
+  readonly wrappedDataKey?: string
+}
+
+/** A delivery stream as the catalog keeps it. Configuration is in Firehose's own spelling. */
+export interface DeliveryStream {
+  /** Unique for ever; a stream deleted and made again under the same name has another. */
+  readonly streamId: string
+  readonly name: string
+  readonly arn: string
+  readonly status: DeliveryStreamStatus
+  readonly type: DeliveryStreamType
+  readonly createdAtMs: number
+  /** Absent until the first update that changed something. */
+  readonly updatedAtMs?: number
+  /** VersionId of the API: 1, and one more with every effective update. */
+  readonly versionId: number
+  /** Compare-and-set counter of the catalog; changes with every write, tags included. */
+  readonly revision: number
+  /** In lexical order of their keys. */
+  readonly tags: readonly Tag[]
+  readonly encryption: StreamEncryption
+  /** Key into the table of destinations (destinations/index.ts). */
+  readonly destinationType: string
+  /** Normalised: every default is written out. */
+  readonly destination: JsonObject
+}
+
+/** A batch that could not be delivered for this long is parked; AWS keeps DirectPut data 24 h. */
+export const RETENTION_HOURS_DEFAULT = 24
+/** Tag by which any AWS client sets a stream's retention (an extension). */
+export const RETENTION_TAG = 'standpipe:RetentionPeriodHours'
+
+export function retentionMs(stream: DeliveryStream): number {
+  const hours = Number(stream.tags.find((tag) => tag.Key === RETENTION_TAG)?.Value)
+  return (hours > 0 ? hours : RETENTION_HOURS_DEFAULT) * 3_600_000
+}

@@ -1,0 +1,26 @@
+/**
+ * Where objects go: S3 (any endpoint), or a local folder when there is no S3. A put is conditional on
+ * the key not existing; an object that is there already with the same bytes is a success.
+ */
+import type { OutputContent } from './destination.ts'
+
+export interface PutObject {
+  readonly bucket: string
+  readonly key: string
+  readonly content: OutputContent
+  readonly contentType: string
+  readonly contentEncoding?: string
+  /** SSE-KMS key; absent: the bucket's default applies. */
+  readonly kmsKeyArn?: string
+}
+
+export interface ObjectStore {
+  /** For messages and the audit: an endpoint or a folder. */
+  readonly description: string
+  /**
+   * One attempt. Resolves when the object is durable under its key with exactly these bytes.
+   * @throws DeliveryError
+   */
+  put(object: PutObject, signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}

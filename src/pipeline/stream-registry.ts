@@ -1,0 +1,89 @@
+import type { Catalog } from '../catalog.ts'
+import { CatalogConflict } from '../catalog.ts'
+import type { DeliveryStream } from '../delivery-stream.ts'
+
+/**
+ * The delivery streams in memory, for the put path, which must not wait for the catalog. The catalog
+ * is the truth: every change is written there first.
+ */
+export class StreamRegistry {
+  readonly #catalog: Catalog
+  readonly #byName = new Map<string, DeliveryStream>()
+  readonly #byId = new Map<string, DeliveryStream>()
+
+  private constructor(catalog: Catalog) {
+    this.#catalog = catalog
+  }
+
+  static async open(catalog: Catalog): Promise<StreamRegistry> {
+    const registry = new StreamRegistry(catalog)
+    for (const stream of await catalog.streams()) registry.#keep(stream)
+    return registry
+  }
+
+  find(name: string): DeliveryStream | undefined {
+    return this.#byName.get(name)
+  }
+
+  byId(streamId: string): DeliveryStream | undefined {
+    return this.#byId.get(streamId)
+  }
+
+  /** All streams in the order of their names (by code unit, as AWS lists them). */
+  list(): readonly DeliveryStream[] {
+    return [...this.#byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** @throws CatalogConflict when a stream of that name exists */
+  async create(stream: DeliveryStream): Promise<void> {
+    await this.#catalog.createStream(stream)
+    this.#keep(stream)
+  }
+
+  /**
+   * Applies `change` to the stream as it is now. Nothing is written when it returns its argument. An
+   * error thrown by `change` is the caller's answer. Repeats itself when somebody else was faster.
+   */
+  async change(
+    streamId: string,
+    change: (current: DeliveryStream) => DeliveryStream,
+  ): Promise<DeliveryStream> {
+    for (;;) {
+      const current = this.#byId.get(streamId)
+      if (current === undefined) throw new CatalogConflict('Cannot change a stream that is gone')
+      const next = change(current)
+      if (next === current) return current
+      try {
+        const stored = await this.#catalog.replaceStream(next)
+        this.#keep(stored)
+        return stored
+      } catch (error) {
+        if (!(error instanceof CatalogConflict)) throw error
+        await this.#reload(streamId)
+      }
+    }
+  }
+
+  async delete(streamId: string): Promise<void> {
+    await this.#catalog.deleteStream(streamId)
+    this.#forget(streamId)
+  }
+
+  #keep(stream: DeliveryStream): void {
+    this.#byName.set(stream.name, stream)
+    this.#byId.set(stream.streamId, stream)
+  }
+
+  #forget(streamId: string): void {
+    const stream = this.#byId.get(streamId)
+    if (stream === undefined) return
+    this.#byId.delete(streamId)
+    this.#byName.delete(stream.name)
+  }
+
+  async #reload(streamId: string): Promise<void> {
+    this.#forget(streamId)
+    const stream = (await this.#catalog.streams()).find((other) => other.streamId === streamId)
+    if (stream !== undefined) this.#keep(stream)
+  }
+}
