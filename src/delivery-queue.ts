@@ -1,14 +1,15 @@
 /**
  * Which sealed batch is worked on next, and by whom. The queue keeps streams apart: a stream whose
- * last attempt failed is a *suspect* and has one batch in flight (its probe); all suspects together
- * hold at most half of the claims, so that dead destinations never starve live ones.
+ * last attempt failed is a *suspect*: it has one batch in flight (its probe), not before the failure's
+ * `streamAfterMs` is over. All suspects together hold at most half of the claims, so that dead destinations
+ * never starve live ones.
  *
  * A batch is   waiting ─claim▶ in flight ─complete▶ gone
- *                 ▲                 ├─retry▶ waiting, not before `atMs`
+ *                 ▲                 ├─retry▶ waiting, not before `afterMs`
  *                 └────resume───────┴─park▶ parked (beyond its retention: reported, never deleted)
  *
  * A stream is  running ─pause▶ paused ─resume▶ running
- *              running ─retry with brake▶ braked: probes only, until one succeeds or `resume`
+ *              running ─retry with brake▶ braked: a suspect that says so, until a probe succeeds or `resume`
  */
 import type { BatchId, SealedBatch } from './batch.ts'
 
@@ -17,6 +18,8 @@ export interface Claim {
   readonly batch: SealedBatch
   /** 1 for the first. Counted since the process started; a restart begins again. */
   readonly attempt: number
+  /** Failures of the stream's batches since one last succeeded; 0 for a stream in good health. */
+  readonly streamFailureCount: number
 }
 
 export interface Failure {
@@ -25,8 +28,13 @@ export interface Failure {
 }
 
 export interface Retry extends Failure {
-  /** Not before, in monotonic ms. */
-  readonly atMs: number
+  /** This batch: not before this much time has passed. */
+  readonly afterMs: number
+  /**
+   * Any batch of this stream: not before this much time has passed. Shorter than `afterMs` where one
+   * batch fails again and again in a stream that works, so that it is in nobody's way.
+   */
+  readonly streamAfterMs: number
   /** The cause is an operator's to mend (401, 403, 404): the stream only probes from now on. */
   readonly brake: boolean
 }

@@ -31,6 +31,8 @@ export interface BufferingLimits {
 export interface DestinationType {
   /** Key in the table and in stored streams, e.g. `ExtendedS3`. */
   readonly name: string
+  /** Prefix of its CloudWatch metrics, e.g. `DeliveryToS3`. */
+  readonly metric: string
   /** Members of CreateDeliveryStream that this type answers to. */
   readonly configurationMembers: readonly string[]
   /** Members of UpdateDestination that this type answers to. */
@@ -97,6 +99,15 @@ export interface EncodedOutput {
   readonly content: OutputContent
 }
 
+export interface DeliverJob {
+  readonly output: EncodedOutput
+  /** The stream as it was when the output's name was fixed. */
+  readonly stream: DeliveryStream
+  /** Bytes with one of these hashes under the output's name are the output, too (see manifest.ts). */
+  readonly formerSha256s: readonly string[]
+  readonly signal: AbortSignal
+}
+
 export interface Destination {
   /**
    * Turns a batch into its outputs. Must be a pure function of the job: the same batch, stream
@@ -108,7 +119,7 @@ export interface Destination {
    * did it.
    * @throws DeliveryError
    */
-  deliver(output: EncodedOutput, stream: DeliveryStream, signal: AbortSignal): Promise<void>
+  deliver(job: DeliverJob): Promise<void>
   close(): Promise<void>
 }
 

@@ -8,7 +8,7 @@
  * - A manifest frozen in this claim whose every attempt was refused without effect (wrong bucket,
  *   no permission) is thawed, so that an UpdateDestination can cure the stream.
  */
-import type { Json } from './base/json.ts'
+import type { Json, JsonObject } from './base/json.ts'
 import type { BatchId } from './batch.ts'
 
 /** Which column of the books an output's records belong to; a backup is a copy and counts nowhere. */
@@ -23,12 +23,16 @@ export interface FrozenOutput {
   readonly sizeBytes: number
   /** Of the bytes as they leave, in hex. */
   readonly sha256: string
+  /** Hashes under which the output was frozen before, when it had to be frozen again. */
+  readonly formerSha256s: readonly string[]
 }
 
 export interface Manifest {
   readonly batchId: BatchId
-  /** The stream's VersionId at the moment of freezing. */
-  readonly versionId: string
+  /** The stream's configuration at the moment of freezing; later updates do not touch this batch. */
+  readonly versionId: number
+  readonly destinationType: string
+  readonly destination: JsonObject
   readonly frozenAtMs: number
   readonly outputs: readonly FrozenOutput[]
   /** Records dropped by a transform. */

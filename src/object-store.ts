@@ -12,6 +12,8 @@ export interface PutObject {
   readonly contentEncoding?: string
   /** SSE-KMS key; absent: the bucket's default applies. */
   readonly kmsKeyArn?: string
+  /** Hashes that an object already under the key may have instead of the content's own. */
+  readonly formerSha256s: readonly string[]
 }
 
 export interface ObjectStore {

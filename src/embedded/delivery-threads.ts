@@ -1,0 +1,68 @@
+import { Worker } from 'node:worker_threads'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { DeliveryHost } from '../pipeline/delivery-host.ts'
+import type { ThreadCall, ThreadLog } from './port-delivery-host.ts'
+import { ThreadCalls } from './port-delivery-host.ts'
+
+/** A thread that died is started again after this pause, so that a fault at start does not spin. */
+const RESTART_PAUSE_MS = 1_000
+
+export interface DeliveryThreadsOptions {
+  readonly host: DeliveryHost
+  /** Module of the thread's composition root. */
+  readonly module: URL
+  /** What the threads are told at start; must be cloneable. */
+  readonly workerData: object
+  readonly threadCount: number
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** The pool of worker threads that claim, encode and deliver. */
+export class DeliveryThreads {
+  readonly #options: DeliveryThreadsOptions
+
+  constructor(options: DeliveryThreadsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Keeps the threads running. Once `draining` aborts they take nothing new and end when what they
+   * have is done, or at once when `aborted` aborts.
+   */
+  async run(draining: AbortSignal, aborted: AbortSignal): Promise<void> {
+    const slots = Array.from({ length: this.#options.threadCount }, () =>
+      this.#keepOne(draining, aborted),
+    )
+    await Promise.all(slots)
+  }
+
+  async #keepOne(draining: AbortSignal, aborted: AbortSignal): Promise<void> {
+    while (!draining.aborted) {
+      await this.#runOne(draining, aborted)
+      if (!draining.aborted) await this.#options.clock.sleep(RESTART_PAUSE_MS, draining)
+    }
+  }
+
+  /** One life of one thread, to its end. */
+  async #runOne(draining: AbortSignal, aborted: AbortSignal): Promise<void> {
+    const { host, module, workerData, logger } = this.#options
+    const calls = new ThreadCalls(host, draining)
+    const worker = new Worker(module, { workerData })
+    const abort = (): void => worker.postMessage('abort')
+    aborted.addEventListener('abort', abort)
+    worker.on('message', (message: ThreadCall | ThreadLog) => {
+      if ('log' in message) {
+        const [level, fields, text] = message.log
+        logger[level](fields, text)
+        return
+      }
+      void calls.answer(message).then((answer) => worker.postMessage(answer))
+    })
+    worker.on('error', (error) => logger.error({ error }, 'A delivery thread failed.'))
+    await new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+    aborted.removeEventListener('abort', abort)
+    await calls.giveBack()
+  }
+}

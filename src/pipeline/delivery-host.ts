@@ -1,0 +1,130 @@
+import type { Logger } from '../base/logger.ts'
+import type { Metrics } from '../base/metrics.ts'
+import type { BatchStore } from '../batch-store.ts'
+import type { Catalog } from '../catalog.ts'
+import type { Claim, DeliveryQueue, Failure, Retry } from '../delivery-queue.ts'
+import type { DeliveryStream } from '../delivery-stream.ts'
+import type { DestinationType } from '../destination.ts'
+import type { Receipt } from '../receipt.ts'
+import type { StreamRegistry } from './stream-registry.ts'
+
+/**
+ * What a delivery worker asks of its node, besides the batch's contents. In the embedded service the
+ * worker is a thread and these are messages; calls are few, about three a batch.
+ */
+export interface DeliveryHost {
+  /** The next batch, and its stream as it is configured now; undefined once no more is to be done. */
+  claim(signal: AbortSignal): Promise<ClaimedBatch | undefined>
+  /** The batch has arrived: receipt, then removal, then the end of the claim. */
+  commit(claim: Claim, receipt: Receipt): Promise<void>
+  retry(claim: Claim, retry: Retry): Promise<void>
+  park(claim: Claim, failure: Failure): Promise<void>
+}
+
+export interface ClaimedBatch {
+  readonly claim: Claim
+  readonly stream: DeliveryStream
+}
+
+export interface LocalDeliveryHostOptions {
+  readonly queue: DeliveryQueue
+  readonly store: BatchStore
+  readonly catalog: Catalog
+  readonly registry: StreamRegistry
+  readonly destinations: ReadonlyMap<string, DestinationType>
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** The host in the process that owns queue, store and catalog. */
+export class LocalDeliveryHost implements DeliveryHost {
+  readonly #options: LocalDeliveryHostOptions
+
+  constructor(options: LocalDeliveryHostOptions) {
+    this.#options = options
+  }
+
+  async claim(signal: AbortSignal): Promise<ClaimedBatch | undefined> {
+    const { queue, registry } = this.#options
+    for (;;) {
+      const claim = await queue.claim(signal)
+      if (claim === undefined) return undefined
+      const stream = registry.byId(claim.batch.streamId)
+      if (stream !== undefined) return { claim, stream }
+      // Deleted between the two lines above; its batches are being dropped.
+      await queue.complete(claim)
+    }
+  }
+
+  /**
+   * The order makes every crash harmless: a receipt without removal is seen at start-up, where the
+   * batch is removed rather than delivered again.
+   */
+  async commit(claim: Claim, receipt: Receipt): Promise<void> {
+    const { queue, store, catalog } = this.#options
+    await catalog.recordReceipt(receipt)
+    await store.remove(claim.batch)
+    await queue.complete(claim)
+    this.#observeReceipt(receipt)
+  }
+
+  async retry(claim: Claim, retry: Retry): Promise<void> {
+    await this.#options.queue.retry(claim, retry)
+    if (retry.brake) this.#reportFailure('error', claim, retry, 'The stream brakes and probes')
+    else this.#reportFailure('warn', claim, retry, 'It is tried again')
+  }
+
+  async park(claim: Claim, failure: Failure): Promise<void> {
+    await this.#options.queue.park(claim, failure)
+    this.#reportFailure('error', claim, failure, 'It is parked until the stream is resumed')
+  }
+
+  #observeReceipt(receipt: Receipt): void {
+    const stream = this.#options.registry.byId(receipt.streamId)
+    if (stream === undefined) return
+    for (const { accounting, recordCount } of receipt.outputs) {
+      this.#options.metrics.delivery({
+        streamName: stream.name,
+        metric: accounting === 'copy' ? 'BackupToS3' : this.#metric(stream),
+        success: true,
+        recordCount,
+        dataBytes: receipt.dataBytes,
+        objectCount: 1,
+      })
+    }
+  }
+
+  #metric({ destinationType }: DeliveryStream): string {
+    return this.#options.destinations.get(destinationType)?.metric ?? destinationType
+  }
+
+  /** In the shape of AWS's error log records (facts: CloudWatch error logging). */
+  #reportFailure(
+    level: 'warn' | 'error',
+    claim: Claim,
+    failure: Failure,
+    consequence: string,
+  ): void {
+    const { logger, metrics, registry } = this.#options
+    const stream = registry.byId(claim.batch.streamId)
+    if (stream === undefined) return
+    const fields = {
+      deliveryStreamARN: stream.arn,
+      deliveryStreamVersionId: String(stream.versionId),
+      destination: stream.destinationType,
+      errorCode: failure.errorCode,
+      errorMessage: failure.errorMessage,
+      batchId: claim.batch.batchId,
+      attempt: claim.attempt,
+    }
+    logger[level](fields, `Cannot deliver a batch. ${consequence}.`)
+    metrics.delivery({
+      streamName: stream.name,
+      metric: this.#metric(stream),
+      success: false,
+      recordCount: 0,
+      dataBytes: 0,
+      objectCount: 0,
+    })
+  }
+}

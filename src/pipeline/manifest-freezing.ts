@@ -1,0 +1,61 @@
+import { strict as assert } from 'node:assert'
+import type { SealedBatch } from '../batch.ts'
+import type { DeliveryStream } from '../delivery-stream.ts'
+import type { EncodedOutput } from '../destination.ts'
+import type { FrozenOutput, Manifest } from '../manifest.ts'
+
+export interface Encoded {
+  readonly batch: SealedBatch
+  /** The stream as it was when the names were fixed. */
+  readonly stream: DeliveryStream
+  readonly frozenAtMs: number
+  readonly outputs: readonly EncodedOutput[]
+  readonly quarantinedCount: number
+}
+
+/** The manifest that says what was encoded. Its outputs account for each record of the batch once. */
+export function manifestOf(encoded: Encoded): Manifest {
+  const { batch, stream, frozenAtMs, outputs, quarantinedCount } = encoded
+  const accounted = outputs
+    .filter((output) => output.accounting !== 'copy')
+    .reduce((sum, output) => sum + output.recordCount, quarantinedCount)
+  assert.equal(accounted, batch.recordCount, 'outputs must account for each record once')
+  return {
+    batchId: batch.batchId,
+    versionId: stream.versionId,
+    destinationType: stream.destinationType,
+    destination: stream.destination,
+    frozenAtMs,
+    outputs: outputs.map(({ content, kind, target, accounting, recordCount }) => ({
+      kind,
+      target,
+      accounting,
+      recordCount,
+      sizeBytes: content.sizeBytes,
+      sha256: content.sha256,
+      formerSha256s: [],
+    })),
+    droppedCount: 0,
+    quarantinedCount,
+  }
+}
+
+/**
+ * What a frozen batch came out as this time, against what it was frozen as. Equal but for two causes:
+ * a chunk went bad since, or another version of a codec runs. Names stay, and the former hashes are
+ * kept, so that an object written under one of them is known for what it is.
+ * @returns `frozen` itself when the bytes are the same
+ */
+export function refreeze(frozen: Manifest, next: Manifest): Manifest {
+  assert.equal(next.outputs.length, frozen.outputs.length, 'a frozen batch keeps its outputs')
+  const outputs = frozen.outputs.map((before, index): FrozenOutput => {
+    const now = next.outputs[index]
+    assert(now !== undefined)
+    if (now.sha256 === before.sha256) return before
+    const { sha256, sizeBytes, recordCount } = now
+    const formerSha256s = [...before.formerSha256s, before.sha256]
+    return { ...before, sha256, sizeBytes, recordCount, formerSha256s }
+  })
+  if (outputs.every((output, index) => output === frozen.outputs[index])) return frozen
+  return { ...frozen, outputs, quarantinedCount: next.quarantinedCount }
+}
