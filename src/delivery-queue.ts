@@ -62,7 +62,10 @@ export interface QueuedBatch {
 
 export interface DeliveryQueue {
   enqueue(batch: SealedBatch): Promise<void>
-  /** The next batch that is due, waiting for one; undefined once the signal has aborted. */
+  /**
+   * The next batch that is due, waiting for one. Once the signal has aborted it waits no longer: a
+   * batch that is due now, else undefined. So a drain delivers what it can and no more.
+   */
   claim(signal: AbortSignal): Promise<Claim | undefined>
   /** The batch is delivered and gone. The stream is no longer a suspect, and its brake is off. */
   complete(claim: Claim): Promise<void>

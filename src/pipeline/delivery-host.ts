@@ -13,7 +13,7 @@ import type { StreamRegistry } from './stream-registry.ts'
  * worker is a thread and these are messages; calls are few, about three a batch.
  */
 export interface DeliveryHost {
-  /** The next batch, and its stream as it is configured now; undefined once no more is to be done. */
+  /** The next batch, and its stream as it is configured now; undefined when there is no more to be done. */
   claim(signal: AbortSignal): Promise<ClaimedBatch | undefined>
   /** The batch has arrived: receipt, then removal, then the end of the claim. */
   commit(claim: Claim, receipt: Receipt): Promise<void>

@@ -48,8 +48,8 @@ export class Delivery {
   }
 
   /**
-   * Delivers batches until there are no more or `draining` aborts; what is in hand is then finished,
-   * or given up at once when `aborted` aborts.
+   * Delivers batches as they come. Once `draining` aborts, what is due is delivered still, and then
+   * it ends; once `aborted` aborts, what is in hand is given up and it ends at once.
    */
   async run(draining: AbortSignal, aborted: AbortSignal): Promise<void> {
     const loops = Array.from({ length: this.#options.claimsMax }, () =>
@@ -59,7 +59,7 @@ export class Delivery {
   }
 
   async #loop(draining: AbortSignal, aborted: AbortSignal): Promise<void> {
-    for (;;) {
+    while (!aborted.aborted) {
       const claimed = await this.#options.host.claim(draining)
       if (claimed === undefined) return
       await this.#work(claimed, aborted)
