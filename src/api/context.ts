@@ -6,6 +6,7 @@ import type { Catalog } from '../catalog.ts'
 import type { DeliveryQueue } from '../delivery-queue.ts'
 import type { ConfigurationContext, DestinationType } from '../destination.ts'
 import type { Intake } from '../pipeline/intake.ts'
+import type { Ledger } from '../pipeline/ledger.ts'
 import type { StreamRegistry } from '../pipeline/stream-registry.ts'
 
 /** Makes data keys for server-side encryption; absent when no wrapping key is configured. */
@@ -24,6 +25,8 @@ export interface ApiContext {
   readonly store: BatchStore
   readonly queue: DeliveryQueue
   readonly catalog: Catalog
+  /** Books and backlog of a stream, in one piece. */
+  readonly ledger: Ledger
   readonly dataKeys: DataKeyMaker | undefined
   readonly clock: Clock
   readonly logger: Logger

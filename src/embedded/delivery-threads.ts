@@ -28,8 +28,8 @@ export class DeliveryThreads {
   }
 
   /**
-   * Keeps the threads running. Once `draining` aborts they take nothing new and end when what they
-   * have is done, or at once when `aborted` aborts.
+   * Keeps the threads running. Once `draining` aborts they deliver what is due and end; once
+   * `aborted` aborts they give up what they have and end at once.
    */
   async run(draining: AbortSignal, aborted: AbortSignal): Promise<void> {
     const slots = Array.from({ length: this.#options.threadCount }, () =>

@@ -1,11 +1,11 @@
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { BatchStore } from '../batch-store.ts'
-import type { Catalog } from '../catalog.ts'
 import type { Claim, DeliveryQueue, Failure, Retry } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import type { DestinationType } from '../destination.ts'
 import type { Receipt } from '../receipt.ts'
+import type { Ledger } from './ledger.ts'
 import type { StreamRegistry } from './stream-registry.ts'
 
 /**
@@ -15,7 +15,7 @@ import type { StreamRegistry } from './stream-registry.ts'
 export interface DeliveryHost {
   /** The next batch, and its stream as it is configured now; undefined when there is no more to be done. */
   claim(signal: AbortSignal): Promise<ClaimedBatch | undefined>
-  /** The batch has arrived: receipt, then removal, then the end of the claim. */
+  /** The batch has arrived: receipt, then the end of the claim, then removal. */
   commit(claim: Claim, receipt: Receipt): Promise<void>
   retry(claim: Claim, retry: Retry): Promise<void>
   park(claim: Claim, failure: Failure): Promise<void>
@@ -29,7 +29,7 @@ export interface ClaimedBatch {
 export interface LocalDeliveryHostOptions {
   readonly queue: DeliveryQueue
   readonly store: BatchStore
-  readonly catalog: Catalog
+  readonly ledger: Ledger
   readonly registry: StreamRegistry
   readonly destinations: ReadonlyMap<string, DestinationType>
   readonly logger: Logger
@@ -58,14 +58,15 @@ export class LocalDeliveryHost implements DeliveryHost {
 
   /**
    * The order makes every crash harmless: a receipt without removal is seen at start-up, where the
-   * batch is removed rather than delivered again.
+   * batch is removed rather than delivered again. Receipt and queue change in one go for whoever
+   * looks at the books.
    */
   async commit(claim: Claim, receipt: Receipt): Promise<void> {
-    const { queue, store, catalog } = this.#options
-    await catalog.recordReceipt(receipt)
-    await store.remove(claim.batch)
+    const { queue, store, ledger } = this.#options
+    await ledger.delivered(receipt)
     await queue.complete(claim)
     this.#observeReceipt(receipt)
+    await store.remove(claim.batch)
   }
 
   async retry(claim: Claim, retry: Retry): Promise<void> {

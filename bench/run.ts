@@ -1,0 +1,104 @@
+/**
+ * `npm run bench`: one table of this machine, in this run: the pieces that can't be avoided, Standpipe
+ * in its modes, and the moto server where it is installed. Figures are processor time of the server's
+ * whole process; the load generator, which shares the machine, isn't counted.
+ *
+ *   npm run bench                      the whole table, about three minutes
+ *   npm run bench -- --records 100000  fewer records a row
+ *   npm run bench -- --only gzip       rows whose name contains the word
+ */
+import { parseArgs } from 'node:util'
+import { cpus } from 'node:os'
+import { measurePieces } from './pieces.ts'
+import type { Pieces } from './pieces.ts'
+import { measureBacklog } from './backlog.ts'
+import { measureMoto } from './moto.ts'
+import { measureService } from './service-row.ts'
+import type { Row, ServicePlan } from './service-row.ts'
+
+const { values } = parseArgs({
+  options: {
+    records: { type: 'string', default: '200000' },
+    only: { type: 'string', default: '' },
+    'backlog-gib': { type: 'string', default: '2' },
+  },
+})
+const recordCount = Number(values.records)
+const only = values.only
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const SERVICE_ROWS: readonly ServicePlan[] = [
+  { name: 'gzip', compression: 'GZIP', streamCount: 1, signed: false },
+  { name: 'gzip, SigV4', compression: 'GZIP', streamCount: 1, signed: true },
+  { name: 'zstd', compression: 'ZSTD', streamCount: 1, signed: false },
+  { name: 'zstd, SigV4', compression: 'ZSTD', streamCount: 1, signed: true },
+  { name: 'none', compression: 'UNCOMPRESSED', streamCount: 1, signed: false },
+  { name: 'gzip, 10 streams', compression: 'GZIP', streamCount: 10, signed: false },
+  { name: 'gzip, 100 streams', compression: 'GZIP', streamCount: 100, signed: false },
+  { name: 'gzip, 1000 streams', compression: 'GZIP', streamCount: 1_000, signed: false },
+]
+
+const chosen = (name: string): boolean => name.includes(only)
+
+print(
+  `${new Date().toISOString()}, ${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}`,
+)
+print('')
+
+const pieces = await measurePieces()
+printPieces(pieces)
+
+print(
+  '| what | records/s accepted | records/s delivered | CPU-s/M | of its pieces | ratio | p50 ms | p99 ms | RSS MiB |',
+)
+print('|---|---|---|---|---|---|---|---|---|')
+for (const plan of SERVICE_ROWS.filter(({ name }) => chosen(name))) {
+  printRow(await measureService(plan, recordCount), sumOf(pieces, plan))
+}
+if (chosen('moto')) {
+  const moto = await measureMoto(Math.min(recordCount, 100_000))
+  if (moto === undefined) print('moto: not installed (see test/servers), left out')
+  else printRow(moto, undefined)
+}
+if (chosen('backlog')) await printBacklog(Number(values['backlog-gib']))
+
+function sumOf(parts: Pieces, { compression, signed }: ServicePlan): number {
+  const codec = { GZIP: parts.gzip, ZSTD: parts.zstd, UNCOMPRESSED: 0 }[compression]
+  const common = parts.receive + parts.decode + parts.checksum + parts.write
+  return common + codec + (signed ? parts.hash : 0)
+}
+
+function printPieces(parts: Pieces): void {
+  const cells = Object.entries(parts).map(([name, us]) => `${name} ${us.toFixed(2)}`)
+  print(`Pieces, µs of processor time a record: ${cells.join(', ')}`)
+  print('')
+}
+
+function printRow(row: Row, pieceSum: number | undefined): void {
+  const share = pieceSum === undefined ? '-' : (row.cpuSecondsPerMillion / pieceSum).toFixed(2)
+  const cells = [
+    row.name,
+    row.acceptedPerSecond.toFixed(0),
+    row.deliveredPerSecond.toFixed(0),
+    row.cpuSecondsPerMillion.toFixed(1),
+    share,
+    row.compressionRatio === undefined ? '-' : row.compressionRatio.toFixed(2),
+    row.p50Ms.toFixed(0),
+    row.p99Ms.toFixed(0),
+    row.memoryPeakMiB.toFixed(0),
+  ]
+  print(`| ${cells.join(' | ')} |`)
+}
+
+async function printBacklog(gibibytes: number): Promise<void> {
+  const backlog = await measureBacklog(gibibytes)
+  print('')
+  print(`Backlog of ${backlog.storedGiB.toFixed(1)} GiB with a destination that does not answer:`)
+  print(`- ready after kill -9 in ${backlog.startSeconds.toFixed(2)} s`)
+  print(`- RSS at most ${backlog.memoryPeakMiB.toFixed(0)} MiB`)
+  print(
+    `- CPU-s/M of accepting: ${backlog.emptyCpuSecondsPerMillion.toFixed(1)} without backlog, ` +
+      `${backlog.fullCpuSecondsPerMillion.toFixed(1)} with it`,
+  )
+}

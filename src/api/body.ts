@@ -1,0 +1,138 @@
+/**
+ * Bodies of requests: refused by their declared length before a byte is read, bounded as they
+ * arrive, and bounded in sum over all requests. A body goes from the socket into one buffer.
+ */
+import type { IncomingMessage } from 'node:http'
+import { ApiError, slowDown } from './exceptions.ts'
+
+const CHUNKED_CAPACITY_BYTES = 64 * 1024
+
+/** The client went away before its request was complete. Nobody is left to answer. */
+export class RequestAborted extends Error {
+  override readonly name = 'RequestAborted'
+}
+
+/** How many bytes of bodies the process holds, from their arrival until their request is answered. */
+export class BodyBudget {
+  readonly #bytesMax: number
+  #heldBytes = 0
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  /** False when there is no room; then nothing is held. */
+  take(bytes: number): boolean {
+    if (this.#heldBytes + bytes > this.#bytesMax) return false
+    this.#heldBytes += bytes
+    return true
+  }
+
+  give(bytes: number): void {
+    this.#heldBytes -= bytes
+  }
+}
+
+/**
+ * The body's length as declared; undefined for a chunked body. Node's parser has already refused a
+ * request with both, with two different lengths, or with a length that is no number.
+ * @throws ApiError when the body is longer than `bytesMax`, or a POST doesn't tell
+ */
+export function declaredLength(request: IncomingMessage, bytesMax: number): number | undefined {
+  if (request.headers['transfer-encoding'] !== undefined) return undefined
+  const text = request.headers['content-length']
+  if (text === undefined && request.method === 'POST') {
+    throw new ApiError('LengthRequiredException', 'Cannot read the body: Content-Length is missing')
+  }
+  const lengthBytes = Number(text ?? 0)
+  if (lengthBytes > bytesMax) throw tooLarge(bytesMax)
+  return lengthBytes
+}
+
+/** Collects one request's body. What it holds of the budget it holds until `release`. */
+export class BodyReader {
+  readonly #budget: BodyBudget
+  #heldBytes = 0
+
+  constructor(budget: BodyBudget) {
+    this.#budget = budget
+  }
+
+  /**
+   * @param lengthBytes as declared; undefined for a chunked body
+   * @throws ApiError when there is no room, or a chunked body grows beyond `bytesMax`
+   * @throws RequestAborted
+   */
+  read(
+    request: IncomingMessage,
+    lengthBytes: number | undefined,
+    bytesMax: number,
+  ): Promise<Buffer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+    const collected = new GrowingBuffer(lengthBytes ?? CHUNKED_CAPACITY_BYTES)
+    const take = (bytes: Buffer): void => {
+      const refusal = this.#admit(bytes.byteLength, bytesMax)
+      if (refusal === undefined) return collected.add(bytes)
+      // What still comes is read and thrown away, so that the client hears the answer.
+      request.off('data', take).resume()
+      reject(refusal)
+    }
+    request.on('data', take)
+    request.once('end', () => resolve(collected.finish()))
+    request.once('error', (error) => reject(new RequestAborted(error.message, { cause: error })))
+    request.once('close', () => reject(new RequestAborted('Client went away within its request')))
+    return promise
+  }
+
+  /** Gives the held bytes back; the body must not be used any more. */
+  release(): void {
+    this.#budget.give(this.#heldBytes)
+    this.#heldBytes = 0
+  }
+
+  #admit(bytes: number, bytesMax: number): ApiError | undefined {
+    if (this.#heldBytes + bytes > bytesMax) return tooLarge(bytesMax)
+    if (!this.#budget.take(bytes)) return slowDown()
+    this.#heldBytes += bytes
+    return undefined
+  }
+}
+
+/** One buffer that is as large as the body from its first byte on, or doubles as a chunked body grows. */
+class GrowingBuffer {
+  readonly #firstCapacityBytes: number
+  #buffer: Buffer = Buffer.alloc(0)
+  #filledBytes = 0
+
+  constructor(firstCapacityBytes: number) {
+    this.#firstCapacityBytes = firstCapacityBytes
+  }
+
+  add(bytes: Buffer): void {
+    const neededBytes = this.#filledBytes + bytes.byteLength
+    if (neededBytes > this.#buffer.byteLength) this.#grow(neededBytes)
+    bytes.copy(this.#buffer, this.#filledBytes)
+    this.#filledBytes = neededBytes
+  }
+
+  finish(): Buffer {
+    return this.#buffer.subarray(0, this.#filledBytes)
+  }
+
+  #grow(neededBytes: number): void {
+    const doubledBytes = 2 * this.#buffer.byteLength
+    const capacityBytes = Math.max(neededBytes, doubledBytes, this.#firstCapacityBytes)
+    const grown = Buffer.allocUnsafe(capacityBytes)
+    this.#buffer.copy(grown, 0, 0, this.#filledBytes)
+    this.#buffer = grown
+  }
+}
+
+function tooLarge(bytesMax: number): ApiError {
+  const message = `Cannot take the body: it exceeds ${bytesMax} bytes`
+  return new ApiError('RequestEntityTooLargeException', message)
+}

@@ -1,0 +1,100 @@
+/**
+ * Delivery streams declared in the settings file, as properties of CloudFormation's
+ * `AWS::KinesisFirehose::DeliveryStream`. Those are CreateDeliveryStream's members, spelled alike
+ * (compared with the model: no exception), so that a declaration is checked and read like a request.
+ *
+ * A declaration is the whole truth about the destination, and about tags and encryption where it
+ * mentions them: what it does not mention is left as API clients have set it.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { isJsonObject } from '../../base/json.ts'
+import type { Json, JsonObject } from '../../base/json.ts'
+import type { DeliveryStream } from '../../delivery-stream.ts'
+import type { ApiContext } from '../context.ts'
+import { invalidArgument } from '../exceptions.ts'
+import { validateInput } from '../validation.ts'
+import { createStream, requireDirectPut } from './create-delivery-stream.ts'
+import { chooseDestination, newDestination, requireSameType } from './destination-choice.ts'
+import { keyChoiceOf, startEncryption } from './encryption.ts'
+import { streamNameOf } from './input-members.ts'
+import { changeActiveStream } from './stream-lookup.ts'
+import { mergeTags, tagsOf } from './tags.ts'
+import { sealIfUpdated, withDestination } from './update-destination.ts'
+
+/**
+ * Creates the stream, or makes it what the declaration says.
+ * @throws ApiError ValidationException or InvalidArgumentException, also for unknown properties
+ */
+export async function declareStream(
+  context: ApiContext,
+  properties: JsonObject,
+): Promise<'created' | 'updated' | 'unchanged'> {
+  const input = checked(properties, context)
+  const stream = context.registry.find(streamNameOf(input))
+  if (stream !== undefined) return await updateStream(stream, input, context)
+  await createStream(input, context)
+  return 'created'
+}
+
+async function updateStream(
+  before: DeliveryStream,
+  input: JsonObject,
+  context: ApiContext,
+): Promise<'updated' | 'unchanged'> {
+  requireDirectPut(input)
+  const choice = chooseDestination(input, context)
+  requireSameType(before, choice.type)
+  const destination = newDestination(choice, context)
+  const tags = input['Tags'] === undefined ? undefined : mergeTags([], tagsOf(input['Tags']))
+  const after = await changeActiveStream(context, before.name, (current) => {
+    const next = withDestination(current, destination, context)
+    if (tags === undefined || isDeepStrictEqual(tags, current.tags)) return next
+    return { ...next, tags }
+  })
+  await sealIfUpdated(after, before.versionId, context)
+  const encrypted = await encrypt(
+    after,
+    input['DeliveryStreamEncryptionConfigurationInput'],
+    context,
+  )
+  return encrypted || after.revision !== before.revision ? 'updated' : 'unchanged'
+}
+
+/** True when the stream was not encrypted as declared, and now is. */
+async function encrypt(
+  { name, encryption }: DeliveryStream,
+  input: Json | undefined,
+  context: ApiContext,
+): Promise<boolean> {
+  if (input === undefined) return false
+  const choice = keyChoiceOf(input)
+  const { status, keyType, keyArn } = encryption
+  const isAsDeclared = keyType === choice.keyType && keyArn === choice.keyArn
+  if (status === 'ENABLED' && isAsDeclared) return false
+  await startEncryption(context, name, choice)
+  return true
+}
+
+function checked(properties: JsonObject, { configuration }: ApiContext): JsonObject {
+  // An empty list is fine in CloudFormation, which knows no request for it to be missing from.
+  const { Tags, ...others } = properties
+  const declared = Array.isArray(Tags) && Tags.length === 0 ? others : properties
+  const input = validateInput('CreateDeliveryStream', declared, configuration)
+  const unknown = unknownMember(declared, input, '')
+  if (unknown !== undefined) throw invalidArgument(`Unknown property ${unknown}`)
+  return input
+}
+
+/** The first member that the check did not let through. Null is absent, not unknown. */
+function unknownMember(declared: Json, known: Json | undefined, path: string): string | undefined {
+  if (known === undefined) return declared === null ? undefined : path
+  if (typeof declared !== 'object' || declared === null) return undefined
+  const knownMembers = isJsonObject(known) || Array.isArray(known) ? Object.entries(known) : []
+  const knownByName = new Map<string, Json | undefined>(knownMembers)
+  for (const [name, value] of Object.entries(declared)) {
+    const memberPath = path === '' ? name : `${path}.${name}`
+    const unknown = unknownMember(value ?? null, knownByName.get(name), memberPath)
+    if (unknown !== undefined) return unknown
+  }
+  return undefined
+}

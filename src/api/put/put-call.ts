@@ -1,0 +1,80 @@
+/** What PutRecord and PutRecordBatch have in common: read, check, append, count. */
+import { chunkDataBytes } from '../../chunk.ts'
+import type { Chunk } from '../../batch.ts'
+import { AppendError } from '../../batch-store.ts'
+import type { Appended } from '../../batch-store.ts'
+import type { PutObservation } from '../../base/metrics.ts'
+import type { DeliveryStream } from '../../delivery-stream.ts'
+import type { ApiContext } from '../context.ts'
+import { invalidArgument, slowDown } from '../exceptions.ts'
+import type { PreparedCall } from '../operation.ts'
+import { activeStream } from '../operations/stream-lookup.ts'
+import type { PutOperationName } from './put-input.ts'
+import { BATCH_BYTES_MAX } from './put-limits.ts'
+import { parsePut } from './put-parser.ts'
+import { scanPut } from './put-scanner.ts'
+
+export interface PutOutcome extends Appended {
+  readonly recordCount: number
+  /** The records are encrypted where they are kept. */
+  readonly encrypted: boolean
+}
+
+/** @throws ApiError when the body can't be read or exceeds a limit */
+export function preparePut(
+  operation: PutOperationName,
+  body: Buffer,
+  context: ApiContext,
+  answer: (outcome: PutOutcome) => string,
+): PreparedCall {
+  const { streamName, recordCount, payload } = scanPut(operation, body) ?? parsePut(operation, body)
+  const chunk: Chunk = { arrivalMs: context.clock.nowMs(), recordCount, payload }
+  if (chunkDataBytes(chunk) > BATCH_BYTES_MAX) {
+    throw invalidArgument('Records size exceeds 4 MB limit')
+  }
+  return {
+    streamName,
+    run: async () => answer(await putChunk(operation, streamName, chunk, context)),
+  }
+}
+
+/**
+ * Resolves when the chunk is durable.
+ * @throws ApiError ResourceNotFoundException, InvalidArgumentException when the stream reads from a
+ *   source, ServiceUnavailableException when there is no room now or the disk failed
+ */
+export async function putChunk(
+  operation: PutObservation['operation'],
+  streamName: string,
+  chunk: Chunk,
+  context: ApiContext,
+): Promise<PutOutcome> {
+  const stream = activeStream(context, streamName)
+  requireDirectPut(stream)
+  const { clock, intake, metrics } = context
+  const startedMs = clock.monotonicMs()
+  const observe = (throttledCount: number) =>
+    metrics.put({
+      streamName,
+      operation,
+      recordCount: chunk.recordCount,
+      dataBytes: chunkDataBytes(chunk),
+      throttledCount,
+      latencyMs: clock.monotonicMs() - startedMs,
+    })
+  try {
+    const appended = await intake.append(stream, chunk)
+    observe(0)
+    const encrypted = stream.encryption.status === 'ENABLED'
+    return { ...appended, recordCount: chunk.recordCount, encrypted }
+  } catch (error) {
+    if (!(error instanceof AppendError)) throw error
+    observe(chunk.recordCount)
+    throw slowDown({ cause: error })
+  }
+}
+
+function requireDirectPut({ type }: DeliveryStream): void {
+  if (type === 'DirectPut') return
+  throw invalidArgument(`This operation is not permitted on ${type} delivery stream type.`)
+}

@@ -1,0 +1,216 @@
+/**
+ * One request from its headers to its answer:
+ *
+ *   refuse web pages ▸ route ▸ length ▸ claimed signature ▸ body ▸ signature ▸ authorize ▸ act
+ *
+ * Each step refuses as early as it can: a stranger's body is never held, an unauthorized caller
+ * learns nothing of streams or inputs, and nothing takes effect before all of it has passed.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { JsonObject } from '../base/json.ts'
+import type { AccessKeys } from './access-keys.ts'
+import { errorAnswer, jsonAnswer, send } from './answer.ts'
+import type { Answer } from './answer.ts'
+import { makeAuditEvent } from './audit.ts'
+import type { AuditTrail } from './audit.ts'
+import { Authorizer } from './authorization.ts'
+import { BodyBudget, BodyReader, declaredLength, RequestAborted } from './body.ts'
+import type { ApiContext } from './context.ts'
+import { ApiError } from './exceptions.ts'
+import { JsonProtocol } from './json-protocol.ts'
+import type { Caller, OperationTable, Route } from './operation.ts'
+import { Router } from './router.ts'
+import type { MatchedRoute } from './router.ts'
+import type { ClaimedSignature } from './signature-verifier.ts'
+import type { SignableRequest } from './sigv4.ts'
+import { makeUuid } from './uuid.ts'
+
+const MIB = 1024 * 1024
+
+export interface RequestHandlerOptions {
+  readonly context: ApiContext
+  readonly operations: OperationTable
+  readonly routes: readonly Route[]
+  /** Undefined: everybody may do everything. */
+  readonly accessKeys: AccessKeys | undefined
+  readonly audit: AuditTrail
+  readonly limits?: Partial<BodyLimits>
+}
+
+export interface BodyLimits {
+  /** Of `POST /`. The largest legal one is a batch of 4 MiB in base64, 5.6 MB. */
+  readonly bodyBytesMax: number
+  /** Of all bodies at the same time. */
+  readonly bodyBytesTotalMax: number
+}
+
+const LIMITS_DEFAULT: BodyLimits = { bodyBytesMax: 8 * MIB, bodyBytesTotalMax: 256 * MIB }
+
+/** Where a request goes: the JSON protocol at `POST /`, or a route. */
+type Destination = 'json protocol' | MatchedRoute
+
+export class RequestHandler {
+  readonly #context: ApiContext
+  readonly #accessKeys: AccessKeys | undefined
+  readonly #audit: AuditTrail
+  readonly #limits: BodyLimits
+  readonly #budget: BodyBudget
+  readonly #router: Router
+  readonly #authorizer: Authorizer
+  readonly #protocol: JsonProtocol
+
+  constructor({ context, operations, routes, accessKeys, audit, limits }: RequestHandlerOptions) {
+    this.#context = context
+    this.#accessKeys = accessKeys
+    this.#audit = audit
+    this.#limits = { ...LIMITS_DEFAULT, ...limits }
+    this.#budget = new BodyBudget(this.#limits.bodyBytesTotalMax)
+    this.#router = new Router(routes)
+    this.#authorizer = new Authorizer(accessKeys, context)
+    this.#protocol = new JsonProtocol({ operations, context, authorizer: this.#authorizer, audit })
+  }
+
+  /**
+   * Answers one request. Never rejects.
+   * @param options.close end the connection after the answer
+   * @param options.awaitsContinue the client sends its body once told to (Expect: 100-continue)
+   */
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    options: { readonly close: () => boolean; readonly awaitsContinue: boolean },
+  ): Promise<void> {
+    const requestId = makeUuid(this.#context.clock)
+    const reader = new BodyReader(this.#budget)
+    let invited = !options.awaitsContinue
+    const invite = (): void => {
+      if (!invited) response.writeContinue()
+      invited = true
+    }
+    const answer = await this.#answer(request, requestId, reader, invite).catch((error: unknown) =>
+      this.#answerError(error, requestId),
+    )
+    // A client that was not invited may send its body or not: the next request can't be found.
+    const close = options.close() || !invited
+    if (answer !== undefined) send(response, answer, requestId, { close })
+    reader.release()
+  }
+
+  #answerError(error: unknown, requestId: string): Answer | undefined {
+    const { logger } = this.#context
+    if (error instanceof RequestAborted) {
+      logger.debug({ requestId, error }, 'Client went away; nothing was done.')
+      return undefined
+    }
+    if (!(error instanceof ApiError)) logger.error({ requestId, error }, 'Request failed.')
+    return errorAnswer(error)
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    requestId: string,
+    reader: BodyReader,
+    invite: () => void,
+  ): Promise<Answer> {
+    if (this.#accessKeys === undefined) refuseWebPage(request)
+    const signable = signableOf(request)
+    const destination = this.#destinationOf(signable)
+    const bytesMax =
+      destination === 'json protocol' ? this.#limits.bodyBytesMax : destination.route.bodyBytesMax
+    const lengthBytes = declaredLength(request, bytesMax)
+    const claimed = this.#readClaim(destination, signable)
+    invite()
+    const body = await reader.read(request, lengthBytes, bytesMax)
+    if (claimed !== undefined) this.#accessKeys?.signatures.verify(signable, claimed, body)
+    const caller = this.#callerOf(request, claimed, requestId)
+    if (destination === 'json protocol') {
+      const target = request.headers['x-amz-target']
+      return jsonAnswer(await this.#protocol.call(target?.toString(), body, caller))
+    }
+    return await this.#callRoute(destination, request, signable, body, caller)
+  }
+
+  #destinationOf({ method, path }: SignableRequest): Destination {
+    return method === 'POST' && path === '/' ? 'json protocol' : this.#router.match(method, path)
+  }
+
+  /** Undefined where no signature is asked for. */
+  #readClaim(destination: Destination, signable: SignableRequest): ClaimedSignature | undefined {
+    const isOpen = destination !== 'json protocol' && destination.route.action === undefined
+    return isOpen ? undefined : this.#accessKeys?.signatures.readClaim(signable)
+  }
+
+  #callerOf(
+    request: IncomingMessage,
+    claimed: ClaimedSignature | undefined,
+    requestId: string,
+  ): Caller {
+    const accessKeyId = claimed?.accessKeyId
+    return {
+      accessKeyId,
+      arn: `arn:aws:iam::${this.#context.accountId}:user/${accessKeyId ?? 'anonymous'}`,
+      sourceAddress: request.socket.remoteAddress ?? '',
+      userAgent: request.headers['user-agent'] ?? '',
+      requestId,
+    }
+  }
+
+  async #callRoute(
+    { route, parameters }: MatchedRoute,
+    request: IncomingMessage,
+    { query }: SignableRequest,
+    body: Buffer,
+    caller: Caller,
+  ): Promise<Answer> {
+    let outcome: JsonObject | Error = {}
+    try {
+      if (route.action !== undefined) {
+        const action = `standpipe:${route.action}`
+        this.#authorizer.authorizeAction(caller, action, parameters.get('name'))
+      }
+      const routeRequest = { parameters, query: new URLSearchParams(query), body, caller }
+      const reply = await route.handle({ ...routeRequest, headers: request.headers }, this.#context)
+      const isText = typeof reply.body === 'string'
+      return {
+        statusCode: reply.statusCode,
+        contentType:
+          reply.contentType ?? (isText ? 'text/plain; charset=utf-8' : 'application/json'),
+        body: typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body),
+      }
+    } catch (error) {
+      outcome = error instanceof Error ? error : new Error(String(error))
+      throw error
+    } finally {
+      if (route.audited) this.#recordRoute(route, parameters, caller, outcome)
+    }
+  }
+
+  #recordRoute(
+    route: Route,
+    parameters: ReadonlyMap<string, string>,
+    caller: Caller,
+    outcome: JsonObject | Error,
+  ): void {
+    const eventName = route.action ?? `${route.method} ${route.path}`
+    const input = Object.fromEntries(parameters)
+    const call = { caller, eventName, eventSource: 'standpipe', input, outcome }
+    this.#audit.record(makeAuditEvent(call, this.#context))
+  }
+}
+
+/**
+ * Without access keys, whoever reaches the port may write, and on a laptop each web page in the
+ * user's browser does: a page can post to http://127.0.0.1 and needs no permission as long as it
+ * doesn't read the answer. Browsers say who asks, in Origin or Sec-Fetch-Site; SDKs send neither.
+ */
+function refuseWebPage({ headers }: IncomingMessage): void {
+  if (headers.origin === undefined && headers['sec-fetch-site'] !== 'cross-site') return
+  throw new ApiError('ForbiddenException', 'Web pages may not call a service without access keys')
+}
+
+function signableOf({ method = '', url = '', headers }: IncomingMessage): SignableRequest {
+  const questionMark = url.indexOf('?')
+  const path = questionMark === -1 ? url : url.slice(0, questionMark)
+  const query = questionMark === -1 ? '' : url.slice(questionMark + 1)
+  return { method, path, query, headers }
+}

@@ -1,0 +1,20 @@
+/** Standpipe's own routes, besides the Firehose API at `POST /`. */
+import type { Route } from '../operation.ts'
+import { health, healthLive, healthReady } from './health.ts'
+import { putRecords } from './put-records.ts'
+import { getReceipt } from './record-status.ts'
+import { flushStream, pauseStream, resumeStream } from './stream-control.ts'
+import { getStream, listStreams } from './stream-status.ts'
+
+export const routes: readonly Route[] = [
+  putRecords,
+  listStreams,
+  getStream,
+  flushStream,
+  pauseStream,
+  resumeStream,
+  getReceipt,
+  health,
+  healthLive,
+  healthReady,
+]

@@ -1,0 +1,87 @@
+/** What a stream holds and how its delivery goes: more than DescribeDeliveryStream can say. */
+import type { JsonObject } from '../../base/json.ts'
+import type { OpenBatch } from '../../batch-store.ts'
+import type { Failure, StreamQueueStatus } from '../../delivery-queue.ts'
+import { retentionMs } from '../../delivery-stream.ts'
+import type { DeliveryStream } from '../../delivery-stream.ts'
+import type { ApiContext } from '../context.ts'
+import type { Route } from '../operation.ts'
+import { existingStream } from '../operations/stream-lookup.ts'
+import { parameterOf } from './route-parameters.ts'
+
+export const getStream: Route = {
+  method: 'GET',
+  path: '/streams/{name}',
+  action: 'GetDeliveryStream',
+  bodyBytesMax: 0,
+  audited: false,
+  async handle(request, context) {
+    const stream = existingStream(context, parameterOf(request, 'name'))
+    return { statusCode: 200, body: await statusOf(stream, context) }
+  },
+}
+
+export const listStreams: Route = {
+  method: 'GET',
+  path: '/streams',
+  action: 'ListDeliveryStreams',
+  bodyBytesMax: 0,
+  audited: false,
+  async handle(_request, context) {
+    const streams = context.registry.list()
+    const statuses = await Promise.all(streams.map((stream) => statusOf(stream, context)))
+    return { statusCode: 200, body: { DeliveryStreams: statuses } }
+  },
+}
+
+async function statusOf(stream: DeliveryStream, context: ApiContext): Promise<JsonObject> {
+  const { books, queue, pendingBytes, oldestArrivalMs } = await context.ledger.status(
+    stream.streamId,
+  )
+  const openBatch = context.store.openBatch(stream.streamId)
+  return {
+    DeliveryStreamName: stream.name,
+    DeliveryStreamARN: stream.arn,
+    DeliveryStreamStatus: stream.status,
+    VersionId: String(stream.versionId),
+    RetentionPeriodHours: retentionMs(stream) / 3_600_000,
+    Books: {
+      Accepted: books.accepted,
+      Delivered: books.delivered,
+      Dropped: books.dropped,
+      Errored: books.errored,
+      Quarantined: books.quarantined,
+      Pending: books.pending,
+    },
+    PendingBytes: pendingBytes,
+    ...(oldestArrivalMs === undefined ? {} : { OldestArrivalTimestamp: oldestArrivalMs / 1_000 }),
+    Delivery: describeQueue(queue),
+    ...(openBatch === undefined ? {} : { OpenBatch: describeOpenBatch(openBatch) }),
+  }
+}
+
+function describeQueue(queue: StreamQueueStatus): JsonObject {
+  return {
+    State: queue.state,
+    WaitingBatchCount: queue.waitingCount,
+    InFlightBatchCount: queue.inFlightCount,
+    ParkedBatchCount: queue.parkedCount,
+    ...describeFailure(queue.lastFailure),
+  }
+}
+
+/** The member LastFailure, if there was one. */
+export function describeFailure(failure: Failure | undefined): JsonObject {
+  if (failure === undefined) return {}
+  const { errorCode, errorMessage } = failure
+  return { LastFailure: { ErrorCode: errorCode, ErrorMessage: errorMessage } }
+}
+
+function describeOpenBatch({ batchId, recordCount, dataBytes, firstArrivalMs }: OpenBatch) {
+  return {
+    BatchId: batchId,
+    RecordCount: recordCount,
+    DataBytes: dataBytes,
+    FirstArrivalTimestamp: firstArrivalMs / 1_000,
+  }
+}

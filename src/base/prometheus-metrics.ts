@@ -1,0 +1,183 @@
+/**
+ * Firehose's CloudWatch metrics for Prometheus. `IncomingRecords` becomes
+ * `firehose_incoming_records_total`, `DeliveryToS3.Bytes` `firehose_delivery_to_s3_bytes_total`; the
+ * dimension DeliveryStreamName is the label `delivery_stream`. `Success`, a ratio at AWS, is two
+ * counters here. What AWS does not have is named `standpipe_…`: the books, the backlog, the store.
+ *
+ * What happens is counted as it happens; what is the case is asked for at each scrape. Series of a
+ * stream that is gone are dropped then.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { DeliveryObservation, Metrics, PutObservation } from './metrics.ts'
+
+/** What is the case with a stream, looked up when it is scraped. */
+export interface StreamSample {
+  readonly streamName: string
+  /** Prefix of its delivery metrics, e.g. `DeliveryToS3`. */
+  readonly metric: string
+  readonly books: {
+    readonly accepted: number
+    readonly delivered: number
+    readonly dropped: number
+    readonly errored: number
+    readonly quarantined: number
+  }
+  readonly pendingRecordCount: number
+  readonly backlogBytes: number
+  readonly parkedBatchCount: number
+  /** Age of the oldest undelivered record; undefined when there is none. */
+  readonly dataFreshnessMs: number | undefined
+  /** `running`, `suspect`, `braked` or `paused`. */
+  readonly state: string
+}
+
+export interface StoreSample {
+  readonly storedBytes: number
+  readonly quotaBytes: number
+  readonly batchCount: number
+  readonly quarantinedChunkCount: number
+  readonly accepting: boolean
+}
+
+export interface MetricsSources {
+  streams(): Promise<readonly StreamSample[]>
+  store(): StoreSample
+}
+
+/** From 1 ms, where a group commit is at its best, to 10 s, where clients give up. */
+const LATENCY_BUCKETS_SECONDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+]
+const STREAM = 'delivery_stream'
+
+export class PrometheusMetrics implements Metrics {
+  readonly contentType: string
+  readonly #registry = new Registry()
+  readonly #sources: MetricsSources
+  readonly #byName = new Map<string, Counter | Gauge>()
+  readonly #streamNames = new Set<string>()
+  readonly #latency: Histogram
+  readonly #errors: Counter
+
+  constructor(sources: MetricsSources) {
+    this.#sources = sources
+    this.contentType = this.#registry.contentType
+    const registers = [this.#registry]
+    collectDefaultMetrics({ register: this.#registry })
+    this.#latency = new Histogram({
+      name: 'firehose_request_latency_seconds',
+      help: 'PutRecord.Latency, PutRecordBatch.Latency and those of the control operations.',
+      labelNames: ['operation'],
+      buckets: LATENCY_BUCKETS_SECONDS,
+      registers,
+    })
+    this.#errors = new Counter({
+      name: 'firehose_request_errors_total',
+      help: 'Control operations that were answered with an error.',
+      labelNames: ['operation', 'error_type'],
+      registers,
+    })
+  }
+
+  put(observation: PutObservation): void {
+    const { streamName, operation, recordCount, dataBytes, throttledCount } = observation
+    this.#count('firehose_incoming_put_requests_total', 'IncomingPutRequests.', streamName, 1)
+    this.#count('firehose_incoming_records_total', 'IncomingRecords.', streamName, recordCount)
+    this.#count('firehose_incoming_bytes_total', 'IncomingBytes.', streamName, dataBytes)
+    this.#count('firehose_throttled_records_total', 'ThrottledRecords.', streamName, throttledCount)
+    this.#latency.observe({ operation }, observation.latencyMs / 1000)
+  }
+
+  operation(name: string, latencyMs: number, errorType: string): void {
+    this.#latency.observe({ operation: name }, latencyMs / 1000)
+    if (errorType !== '') this.#errors.inc({ operation: name, error_type: errorType })
+  }
+
+  delivery(observation: DeliveryObservation): void {
+    const { streamName, metric, success, recordCount, dataBytes, objectCount } = observation
+    const count = (what: string, help: string, by: number): void =>
+      this.#count(
+        `firehose_${snakeCase(metric)}_${what}_total`,
+        `${metric}.${help}`,
+        streamName,
+        by,
+      )
+    count('success', 'Success: deliveries that succeeded.', success ? 1 : 0)
+    count('failures', 'Success: attempts that failed.', success ? 0 : 1)
+    count('records', 'Records.', recordCount)
+    count('bytes', 'Bytes, as they were sent to Standpipe.', dataBytes)
+    count('object_count', 'ObjectCount.', objectCount)
+  }
+
+  /** All metrics in Prometheus's text form. */
+  async text(): Promise<string> {
+    const samples = await this.#sources.streams()
+    this.#forgetStreams(new Set(samples.map(({ streamName }) => streamName)))
+    for (const gauge of this.#byName.values()) if (gauge instanceof Gauge) gauge.reset()
+    for (const sample of samples) this.#sampleStream(sample)
+    this.#sampleStore(this.#sources.store())
+    return this.#registry.metrics()
+  }
+
+  #sampleStream(sample: StreamSample): void {
+    const { streamName, metric, books, dataFreshnessMs } = sample
+    this.#streamNames.add(streamName)
+    const set = (name: string, help: string, value: number, labels: object = {}): void =>
+      this.#gauge(name, help, Object.keys(labels)).set({ ...labels, [STREAM]: streamName }, value)
+    for (const [state, count] of Object.entries(books)) {
+      set('standpipe_records', 'The books, over the whole life of the stream.', count, { state })
+    }
+    set('standpipe_pending_records', 'Accepted, not yet accounted for.', sample.pendingRecordCount)
+    set('standpipe_backlog_bytes', 'Undelivered bytes, as they were sent.', sample.backlogBytes)
+    set('standpipe_parked_batches', 'Batches beyond their retention.', sample.parkedBatchCount)
+    set('standpipe_stream_state', 'Always 1; the label says it.', 1, { state: sample.state })
+    if (dataFreshnessMs === undefined) return
+    const name = `firehose_${snakeCase(metric)}_data_freshness_seconds`
+    set(name, `${metric}.DataFreshness: age of the oldest record.`, dataFreshnessMs / 1000)
+  }
+
+  #sampleStore(store: StoreSample): void {
+    const set = (what: string, help: string, value: number): void =>
+      this.#gauge(`standpipe_store_${what}`, help, []).set(value)
+    set('bytes', 'Bytes of undelivered batches on disk.', store.storedBytes)
+    set('quota_bytes', 'Where puts begin to be refused.', store.quotaBytes)
+    set('batches', 'Batches on disk.', store.batchCount)
+    set('quarantined_chunks', 'Damaged chunks set aside.', store.quarantinedChunkCount)
+    set('accepting', '1 while puts are taken, 0 while there is no room.', store.accepting ? 1 : 0)
+  }
+
+  #count(name: string, help: string, streamName: string, by: number): void {
+    let counter = this.#byName.get(name)
+    if (counter === undefined) {
+      counter = new Counter({ name, help, labelNames: [STREAM], registers: [this.#registry] })
+      this.#byName.set(name, counter)
+    }
+    this.#streamNames.add(streamName)
+    counter.inc({ [STREAM]: streamName }, by)
+  }
+
+  #gauge(name: string, help: string, extraLabels: readonly string[]): Gauge {
+    const known = this.#byName.get(name)
+    if (known instanceof Gauge) return known
+    const labelNames = [STREAM, ...extraLabels]
+    const gauge = new Gauge({ name, help, labelNames, registers: [this.#registry] })
+    this.#byName.set(name, gauge)
+    return gauge
+  }
+
+  /** Gauges are filled anew at each scrape; counters have only the stream's label. */
+  #forgetStreams(live: ReadonlySet<string>): void {
+    for (const streamName of this.#streamNames) {
+      if (live.has(streamName)) continue
+      this.#streamNames.delete(streamName)
+      for (const metric of this.#byName.values()) {
+        if (metric instanceof Counter) metric.remove({ [STREAM]: streamName })
+      }
+    }
+  }
+}
+
+/** `DeliveryToS3` becomes `delivery_to_s3`. */
+function snakeCase(name: string): string {
+  return name.replaceAll(/(?<=[a-z0-9])[A-Z]/g, '_$&').toLowerCase()
+}

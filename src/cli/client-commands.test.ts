@@ -1,0 +1,239 @@
+/** The commands against a server that only writes down what it is asked. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test, vi } from 'vitest'
+import type { Json, JsonObject } from '../base/json.ts'
+import type { Command } from './command.ts'
+import { put } from './put.ts'
+import { receipt } from './receipt.ts'
+import { streams } from './streams.ts'
+
+interface Call {
+  /** The operation's name, or method and path. */
+  readonly name: string
+  readonly body: JsonObject
+}
+type Answer = (call: Call) => { status?: number; body: Json }
+
+async function fakeService(
+  answer: Answer,
+): Promise<AsyncDisposable & { url: string; calls: Call[] }> {
+  const calls: Call[] = []
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const target = request.headers['x-amz-target']
+      const name = typeof target === 'string' ? target.split('.')[1] : undefined
+      const call = {
+        name: name ?? `${request.method} ${request.url}`,
+        body: JSON.parse(Buffer.concat(chunks).toString() || '{}') as JsonObject,
+      }
+      calls.push(call)
+      const { status = 200, body } = answer(call)
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' })
+      response.end(JSON.stringify(body))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    calls,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function run(
+  command: Command,
+  endpoint: string,
+  positionals: string[],
+  flags: Record<string, unknown> = {},
+): Promise<number> {
+  return command.run({ flags: { endpoint, ...flags }, positionals, environment: {} })
+}
+
+const printed: string[] = []
+vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+  printed.push(String(text))
+  return true
+})
+vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+afterEach(() => {
+  printed.length = 0
+})
+
+function fileOf(content: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'standpipe-put-')), 'input')
+  writeFileSync(path, content)
+  return path
+}
+
+function dataOf({ body }: Call): string[] {
+  const records = body['Records'] as { Data: string }[]
+  return records.map(({ Data }) => Buffer.from(Data, 'base64').toString())
+}
+
+const accepted: Answer = (call) => ({
+  body: {
+    FailedPutCount: 0,
+    RequestResponses: dataOf(call).map((data) => ({ RecordId: `id-${data}` })),
+  },
+})
+
+test('put sends lines in batches of at most 500', async () => {
+  await using service = await fakeService(accepted)
+  const lines = Array.from({ length: 1001 }, (_, index) => `line ${index}`)
+  expect(await run(put, service.url, ['logs', fileOf(lines.join('\n'))])).toBe(0)
+  expect(service.calls.map((call) => dataOf(call).length)).toEqual([500, 500, 1])
+  expect(service.calls.flatMap(dataOf)).toEqual(lines)
+})
+
+test('put keeps a batch within 4 MiB', async () => {
+  await using service = await fakeService(accepted)
+  const line = 'x'.repeat(1_000_000)
+  await run(put, service.url, ['logs', fileOf(`${line}\n`.repeat(5))])
+  expect(service.calls.map((call) => dataOf(call).length)).toEqual([4, 1])
+})
+
+test('put sends only the refused records again, and gives their ids in order', async () => {
+  let attempts = 0
+  await using service = await fakeService((call) => {
+    attempts += 1
+    if (attempts > 1) return accepted(call)
+    const refused = { ErrorCode: 'ServiceUnavailableException', ErrorMessage: 'Slow down.' }
+    const RequestResponses = [refused, { RecordId: 'id-b' }, refused]
+    return { body: { FailedPutCount: 2, RequestResponses } }
+  })
+  expect(await run(put, service.url, ['logs', fileOf('a\nb\nc\n')], { ids: true })).toBe(0)
+  expect(service.calls.map(dataOf)).toEqual([
+    ['a', 'b', 'c'],
+    ['a', 'c'],
+  ])
+  expect(printed.join('')).toBe('id-a\nid-b\nid-c\n')
+})
+
+test('put fails in one line when the stream is not there', async () => {
+  const body = { __type: 'ResourceNotFoundException', message: 'Firehose logs not found.' }
+  await using service = await fakeService(() => ({ status: 400, body }))
+  await expect(run(put, service.url, ['logs', fileOf('a')])).rejects.toMatchObject({
+    message: 'ResourceNotFoundException: Firehose logs not found.',
+    exitCode: 1,
+  })
+})
+
+test('put says which line is too long', async () => {
+  await using service = await fakeService(accepted)
+  const path = fileOf(`a\n${'x'.repeat(1_024_001)}`)
+  await expect(run(put, service.url, ['logs', path])).rejects.toThrow(
+    `Cannot read ${path}: line 2 is longer than 1024000 bytes`,
+  )
+})
+
+test('a service that is not there is told apart from one that refuses', async () => {
+  const { url, ...service } = await fakeService(accepted)
+  await service[Symbol.asyncDispose]()
+  await expect(run(streams, url, ['list'])).rejects.toMatchObject({
+    message: `Cannot reach Standpipe at ${url}: ECONNREFUSED; is it running? (npm start)`,
+    exitCode: 1,
+  })
+  await expect(run(receipt, url, ['x'])).rejects.toThrow('ECONNREFUSED')
+})
+
+test('streams list follows the pages', async () => {
+  await using service = await fakeService(({ body }) => ({
+    body: body['ExclusiveStartDeliveryStreamName']
+      ? { DeliveryStreamNames: ['c'], HasMoreDeliveryStreams: false }
+      : { DeliveryStreamNames: ['a', 'b'], HasMoreDeliveryStreams: true },
+  }))
+  await run(streams, service.url, ['list'])
+  expect(printed.join('')).toBe('a\nb\nc\n')
+})
+
+test('streams create makes an S3 stream from flags', async () => {
+  await using service = await fakeService(() => ({ body: { DeliveryStreamARN: 'arn:x' } }))
+  const flags = { bucket: 'b', compression: 'GZIP', 'buffer-seconds': '60', delimiter: true }
+  await run(streams, service.url, ['create', 'logs'], flags)
+  const Parameters = [{ ParameterName: 'Delimiter', ParameterValue: String.raw`\n` }]
+  expect(service.calls).toEqual([
+    {
+      name: 'CreateDeliveryStream',
+      body: {
+        DeliveryStreamName: 'logs',
+        ExtendedS3DestinationConfiguration: {
+          RoleARN: 'arn:aws:iam::000000000000:role/standpipe',
+          BucketARN: 'arn:aws:s3:::b',
+          CompressionFormat: 'GZIP',
+          BufferingHints: { IntervalInSeconds: 60 },
+          ProcessingConfiguration: {
+            Enabled: true,
+            Processors: [{ Type: 'AppendDelimiterToRecord', Parameters }],
+          },
+        },
+      },
+    },
+  ])
+  expect(printed.join('')).toBe('arn:x\n')
+})
+
+test('streams update changes what the flags name, from the version it found', async () => {
+  await using service = await fakeService(({ name }) => ({
+    body:
+      name === 'DescribeDeliveryStream'
+        ? { DeliveryStreamDescription: { VersionId: '7', Destinations: [{ DestinationId: 'd' }] } }
+        : {},
+  }))
+  await run(streams, service.url, ['update', 'logs'], { prefix: 'p/' })
+  expect(service.calls[1]).toEqual({
+    name: 'UpdateDestination',
+    body: {
+      DeliveryStreamName: 'logs',
+      CurrentDeliveryStreamVersionId: '7',
+      DestinationId: 'd',
+      ExtendedS3DestinationUpdate: { Prefix: 'p/' },
+    },
+  })
+})
+
+test.each(['flush', 'pause', 'resume'])(
+  'streams %s calls the route of that name',
+  async (action) => {
+    await using service = await fakeService(() => ({ body: {} }))
+    await run(streams, service.url, [action, 'logs'])
+    expect(service.calls).toEqual([{ name: `POST /streams/logs/${action}`, body: {} }])
+  },
+)
+
+test('receipt prints what the service knows, or why it knows nothing', async () => {
+  await using service = await fakeService(({ name }) =>
+    name.endsWith('/known')
+      ? { body: { state: 'delivered' } }
+      : { status: 404, body: { message: 'No such record' } },
+  )
+  await run(receipt, service.url, ['known'])
+  expect(JSON.parse(printed.join(''))).toEqual({ state: 'delivered' })
+  await expect(run(receipt, service.url, ['other'])).rejects.toThrow(
+    'Cannot GET /receipts/other: No such record',
+  )
+})
+
+test.each([
+  [streams, [], 'streams needs one of list,'],
+  [streams, ['constructor'], 'streams needs one of list,'],
+  [streams, ['describe'], 'the name of the stream is missing'],
+  [streams, ['list', 'x'], '"x" is too much'],
+  [streams, ['create', 'logs'], 'give --bucket, or --file'],
+  [put, [], 'the name of the stream is missing'],
+  [receipt, [], 'the RecordId is missing'],
+] as const)('misuse is a usage error: %#', async (command, positionals, message) => {
+  await expect(run(command, 'http://127.0.0.1:1', [...positionals])).rejects.toMatchObject({
+    message: expect.stringContaining(message) as string,
+    exitCode: 2,
+  })
+})

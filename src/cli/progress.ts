@@ -1,0 +1,34 @@
+import type { Clock } from '../base/clock.ts'
+
+const CLEAR_LINE = '\r\u001B[2K'
+/** On a terminal the line is drawn over itself; elsewhere lines pile up, so they are few. */
+const TERMINAL_PAUSE_MS = 100
+const PLAIN_PAUSE_MS = 5_000
+
+/** One line on stderr that tells how far something is. */
+export class Progress {
+  readonly #enabled: boolean
+  readonly #clock: Clock
+  #nextMs = 0
+  #isLineOpen = false
+
+  constructor(enabled: boolean, clock: Clock) {
+    this.#enabled = enabled
+    this.#clock = clock
+  }
+
+  show(text: string): void {
+    const nowMs = this.#clock.monotonicMs()
+    if (!this.#enabled || nowMs < this.#nextMs) return
+    const isTerminal = process.stderr.isTTY
+    this.#nextMs = nowMs + (isTerminal ? TERMINAL_PAUSE_MS : PLAIN_PAUSE_MS)
+    this.#isLineOpen = isTerminal
+    process.stderr.write(isTerminal ? CLEAR_LINE + text : `${text}\n`)
+  }
+
+  /** Takes the line away, so that what follows stands alone. */
+  end(): void {
+    if (this.#isLineOpen) process.stderr.write(CLEAR_LINE)
+    this.#isLineOpen = false
+  }
+}

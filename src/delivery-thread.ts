@@ -1,0 +1,83 @@
+/** Composition root of a worker thread: claims by message; reads batches and delivers by itself. */
+import { strict as assert } from 'node:assert'
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { destinationTypes } from '../destinations/index.ts'
+import type { Backoff } from './base/backoff.ts'
+import { systemClock } from './base/clock.ts'
+import type { Logger } from './base/logger.ts'
+import type { KeyRing } from './batch-store.ts'
+import type { ObjectStore } from './object-store.ts'
+import { BatchFileContents } from './embedded/batch-contents.ts'
+import { LocalKeyRing, NO_KEYS } from './embedded/local-key-ring.ts'
+import { nodeFileSystem } from './embedded/node-file-system.ts'
+import { PortDeliveryHost } from './embedded/port-delivery-host.ts'
+import { FolderObjectStore } from './objects/folder-object-store.ts'
+import { S3ObjectStore } from './objects/s3-object-store.ts'
+import { openSpool } from './objects/spool.ts'
+import { Delivery } from './pipeline/delivery.ts'
+
+export interface DeliveryThreadData {
+  readonly dataDirectory: string
+  readonly spoolDirectory: string
+  /** Wrapping keys as in the settings; absent: no stream is encrypted. */
+  readonly sseKey: string | undefined
+  readonly objectStore: ObjectStorePlace
+  readonly claimsMax: number
+  readonly backoff: Backoff
+}
+
+export type ObjectStorePlace =
+  | { readonly kind: 'folder'; readonly root: string }
+  | {
+      readonly kind: 's3'
+      readonly region: string
+      readonly endpoint?: string
+      readonly forcePathStyle: boolean
+      readonly requestTimeoutMs: number
+    }
+
+/** Encoding keeps a processor busy, so one at a time; deliveries wait for the network side by side. */
+const ENCODINGS_MAX = 1
+
+if (!isMainThread) await run(workerData as DeliveryThreadData)
+
+async function run(data: DeliveryThreadData): Promise<void> {
+  assert(parentPort !== null)
+  const host = new PortDeliveryHost(parentPort)
+  const { logger } = host
+  const clock = systemClock
+  const objectStore = openObjectStore(data.objectStore, logger)
+  const destinations = new Map(
+    [...destinationTypes].map(([name, type]) => [name, type.open({ objectStore, clock, logger })]),
+  )
+  const delivery = new Delivery({
+    host,
+    contents: new BatchFileContents({
+      dataDirectory: data.dataDirectory,
+      fileSystem: nodeFileSystem,
+      keyRing: openKeyRing(data.sseKey),
+      logger,
+    }),
+    destinations,
+    openSpool: (encrypt) => openSpool({ directory: data.spoolDirectory, clock, encrypt }),
+    claimsMax: data.claimsMax,
+    encodingsMax: ENCODINGS_MAX,
+    backoff: data.backoff,
+    clock,
+    logger,
+  })
+  // Draining is the node's to say: it answers claims with nothing.
+  await delivery.run(new AbortController().signal, host.aborted)
+  await Promise.all([...destinations.values()].map((destination) => destination.close()))
+  await objectStore.close()
+  host.close()
+}
+
+function openObjectStore(place: ObjectStorePlace, logger: Logger): ObjectStore {
+  if (place.kind === 's3') return new S3ObjectStore({ ...place, logger })
+  return new FolderObjectStore({ root: place.root, clock: systemClock })
+}
+
+function openKeyRing(sseKey: string | undefined): KeyRing {
+  return sseKey === undefined ? NO_KEYS : LocalKeyRing.fromSetting(sseKey, systemClock)
+}

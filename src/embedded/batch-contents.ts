@@ -1,0 +1,147 @@
+import { strict as assert } from 'node:assert'
+import type { Logger } from '../base/logger.ts'
+import type { Chunk, SealedBatch } from '../batch.ts'
+import type { BatchContents, BatchReading, KeyRing } from '../batch-store.ts'
+import type { Manifest } from '../manifest.ts'
+import { BatchCipher } from './batch-cipher.ts'
+import { CHUNK_FACTS_BYTES, decodeHeader, FOOTER_BYTES, HEADER_BYTES } from './batch-file.ts'
+import { BatchPaths } from './batch-paths.ts'
+import { scanFrames } from './batch-scan.ts'
+import type { ChunkFrame } from './batch-scan.ts'
+import { openIfThere, unlinkIfThere, withFile } from './file-operations.ts'
+import type { FileSystem, OpenFile } from './file-system.ts'
+import { decodeManifest, encodeManifest } from './manifest-file.ts'
+import { Quarantine } from './quarantine.ts'
+
+export interface BatchFileContentsOptions {
+  readonly dataDirectory: string
+  readonly fileSystem: FileSystem
+  readonly keyRing: KeyRing
+  readonly logger: Logger
+}
+
+/**
+ * Sealed batches as files: what a worker needs of the store, in its own thread. Holds nothing open
+ * between calls.
+ */
+export class BatchFileContents implements BatchContents {
+  readonly #paths: BatchPaths
+  readonly #fileSystem: FileSystem
+  readonly #keyRing: KeyRing
+  readonly #quarantine: Quarantine
+
+  constructor({ dataDirectory, fileSystem, keyRing, logger }: BatchFileContentsOptions) {
+    this.#paths = new BatchPaths(dataDirectory)
+    this.#fileSystem = fileSystem
+    this.#keyRing = keyRing
+    this.#quarantine = new Quarantine({ fileSystem, paths: this.#paths, logger })
+  }
+
+  read(batch: SealedBatch): BatchReading {
+    return new BatchFileReading(batch, {
+      open: () => this.#fileSystem.open(this.#paths.file(batch, 'batch'), 'read'),
+      keyRing: this.#keyRing,
+      quarantine: this.#quarantine,
+    })
+  }
+
+  async manifest(batch: SealedBatch): Promise<Manifest | undefined> {
+    const file = await openIfThere(this.#fileSystem, this.#paths.file(batch, 'manifest'))
+    if (file === undefined) return undefined
+    try {
+      const buffer = Buffer.allocUnsafe(await file.sizeBytes())
+      const readBytes = await file.read(buffer, 0)
+      return decodeManifest(buffer.subarray(0, readBytes), batch.batchId)
+    } finally {
+      await file.close()
+    }
+  }
+
+  async freeze(batch: SealedBatch, manifest: Manifest): Promise<void> {
+    assert.equal(manifest.batchId, batch.batchId, 'a manifest is frozen for its own batch')
+    const temporaryPath = this.#paths.file(batch, 'temporary')
+    // One that was left behind by a failed attempt.
+    await unlinkIfThere(this.#fileSystem, temporaryPath)
+    await withFile(this.#fileSystem.open(temporaryPath, 'create'), async (file) => {
+      await file.write([encodeManifest(manifest)], 0)
+      await file.datasync()
+    })
+    await this.#fileSystem.rename(temporaryPath, this.#paths.file(batch, 'manifest'))
+    await this.#fileSystem.syncDirectory(this.#paths.stream(batch.streamId))
+  }
+
+  async thaw(batch: SealedBatch): Promise<void> {
+    await unlinkIfThere(this.#fileSystem, this.#paths.file(batch, 'manifest'))
+    await this.#fileSystem.syncDirectory(this.#paths.stream(batch.streamId))
+  }
+}
+
+interface ReadingOptions {
+  readonly open: () => Promise<OpenFile>
+  readonly keyRing: KeyRing
+  readonly quarantine: Quarantine
+}
+
+class BatchFileReading implements BatchReading {
+  readonly #batch: SealedBatch
+  readonly #options: ReadingOptions
+  #quarantinedCount = 0
+
+  constructor(batch: SealedBatch, options: ReadingOptions) {
+    this.#batch = batch
+    this.#options = options
+  }
+
+  get quarantinedCount(): number {
+    return this.#quarantinedCount
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Chunk> {
+    const { batchId, recordCount, storedBytes } = this.#batch
+    const file = await this.#options.open()
+    try {
+      const cipher = await this.#cipher(file)
+      let goodCount = 0
+      this.#quarantinedCount = 0
+      for await (const frame of scanFrames(file, batchId, storedBytes - FOOTER_BYTES)) {
+        if (frame.kind === 'void') continue
+        const chunk = frame.kind === 'chunk' ? openChunk(frame, cipher) : undefined
+        if (chunk === undefined) {
+          await this.#options.quarantine.keepRange(this.#batch, file, frame)
+          this.#quarantinedCount += frame.header?.recordCount ?? 0
+        } else {
+          goodCount += chunk.recordCount
+          yield chunk
+        }
+      }
+      // Counts also what no chunk header tells any more.
+      this.#quarantinedCount = recordCount - goodCount
+      assert(this.#quarantinedCount >= 0, 'a batch holds no more records than were sealed')
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Undefined for plain batches, and for those whose header, with the key in it, is damaged. */
+  async #cipher(file: OpenFile): Promise<BatchCipher | undefined> {
+    const { batchId } = this.#batch
+    const bytes = Buffer.allocUnsafe(HEADER_BYTES)
+    const readBytes = await file.read(bytes, 0)
+    const wrapped = decodeHeader(bytes.subarray(0, readBytes), batchId)?.wrappedDataKey
+    if (wrapped === undefined) return undefined
+    return new BatchCipher(this.#options.keyRing.unwrap(wrapped), batchId)
+  }
+}
+
+/** Undefined when the chunk can't be decrypted: its key is lost, or it was tampered with. */
+function openChunk(frame: ChunkFrame, cipher: BatchCipher | undefined): Chunk | undefined {
+  const { kind, arrivalMs, recordCount } = frame.header
+  if (kind === 'plain') return { arrivalMs, recordCount, payload: frame.payload }
+  if (cipher === undefined) return undefined
+  try {
+    const facts = frame.headerBytes.subarray(0, CHUNK_FACTS_BYTES)
+    return { arrivalMs, recordCount, payload: cipher.decrypt(frame.payload, facts) }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,281 @@
+import { strict as assert } from 'node:assert'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { BatchIds } from '../batch.ts'
+import type { BatchId, Chunk, SealedBatch, SealReason } from '../batch.ts'
+import { AppendError } from '../batch-store.ts'
+import type {
+  Appended,
+  AppendTarget,
+  BatchReading,
+  BatchStore,
+  KeyRing,
+  OpenBatch,
+  StoreUsage,
+} from '../batch-store.ts'
+import type { Manifest } from '../manifest.ts'
+import { BatchFileContents } from './batch-contents.ts'
+import { BatchPaths, parseFileName } from './batch-paths.ts'
+import { appendError, BatchWriter } from './batch-writer.ts'
+import { makeDirectories, openIfThere, unlinkIfThere, withFile } from './file-operations.ts'
+import { errorCode } from './file-system.ts'
+import type { FileSystem } from './file-system.ts'
+import { Quarantine } from './quarantine.ts'
+import { readFooter } from './recovery.ts'
+import { Room } from './room.ts'
+import type { RoomLimits } from './room.ts'
+import { Sealer } from './sealer.ts'
+import { findFiles, putInOrder, startUp } from './start-up.ts'
+import type { FoundFile, StartUpOptions } from './start-up.ts'
+import { StreamWriter } from './stream-writer.ts'
+
+/** How often a file is tried that could not be recovered. */
+const RECOVER_MS = 1_000
+
+export interface BatchFilesOptions {
+  /** Made when missing. The caller holds its lock (data-lock.ts). */
+  readonly dataDirectory: string
+  readonly fileSystem: FileSystem
+  readonly keyRing: KeyRing
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly limits: RoomLimits
+  /**
+   * Called once for each batch sealed by this process, when that is durable. Batches found at
+   * start-up are not announced: `list` tells them.
+   */
+  readonly onSealed: (batch: SealedBatch) => void
+}
+
+/**
+ * The embedded BatchStore: one file a batch (batch-file.ts), one directory a stream
+ * (batch-paths.ts). A stream with nothing open holds neither file nor timer.
+ */
+export class BatchFiles implements BatchStore {
+  readonly #options: BatchFilesOptions
+  readonly #paths: BatchPaths
+  readonly #ids: BatchIds
+  readonly #quarantine: Quarantine
+  readonly #contents: BatchFileContents
+  readonly #room: Room
+  readonly #sealer: Sealer
+  readonly #writers = new Map<string, StreamWriter>()
+  /** Streams whose directory is known to be durable. */
+  readonly #directories = new Set<string>()
+  /** Files that the disk did not let start-up recover. */
+  readonly #unrecovered = new Map<BatchId, FoundFile>()
+  #recoverAtMs = -Infinity
+  #closed = false
+
+  private constructor(options: BatchFilesOptions) {
+    const { dataDirectory, fileSystem, keyRing, clock, logger, limits, onSealed } = options
+    this.#options = options
+    this.#paths = new BatchPaths(dataDirectory)
+    this.#ids = new BatchIds(clock)
+    this.#contents = new BatchFileContents({ dataDirectory, fileSystem, keyRing, logger })
+    this.#quarantine = new Quarantine({ fileSystem, paths: this.#paths, logger })
+    this.#room = new Room({
+      limits,
+      directory: dataDirectory,
+      fileSystem,
+      quarantine: this.#quarantine,
+      clock,
+      logger,
+    })
+    this.#sealer = new Sealer({ clock, logger, room: this.#room, onSealed })
+  }
+
+  /** Recovers what an earlier process left. */
+  static async open(options: BatchFilesOptions): Promise<BatchFiles> {
+    const store = new BatchFiles(options)
+    await makeDirectories(options.fileSystem, store.#paths.batches)
+    await makeDirectories(options.fileSystem, store.#paths.quarantine)
+    await startUp(store.#startUpOptions(), {
+      sealed: ({ storedBytes }) => store.#room.take(storedBytes, 1),
+      failed: (file) => store.#unrecovered.set(file.name.batchId, file),
+    })
+    await store.#room.refresh()
+    return store
+  }
+
+  append(target: AppendTarget, chunk: Chunk): Promise<Appended> {
+    assert(chunk.recordCount > 0, 'a chunk holds records')
+    if (this.#closed) {
+      return Promise.reject(new AppendError('failed', 'Cannot append: the store is closed'))
+    }
+    return this.#writer(target.streamId).append(target, chunk)
+  }
+
+  async seal(streamId: string, reason: SealReason): Promise<void> {
+    await this.#writers.get(streamId)?.seal(reason)
+  }
+
+  async sealAll(reason: SealReason): Promise<void> {
+    await Promise.all([...this.#writers.values()].map((writer) => writer.seal(reason)))
+  }
+
+  async sealDue(monotonicMs: number): Promise<void> {
+    await this.#room.refresh()
+    await this.#sealer.retryDue(monotonicMs)
+    await this.#recoverAgain(monotonicMs)
+    await Promise.all([...this.#writers.values()].map((writer) => writer.sealDue(monotonicMs)))
+  }
+
+  nextDueMs(): number | undefined {
+    let nextMs = this.#sealer.nextDueMs() ?? Infinity
+    for (const writer of this.#writers.values()) {
+      nextMs = Math.min(nextMs, writer.nextDueMs() ?? Infinity)
+    }
+    return nextMs === Infinity ? undefined : nextMs
+  }
+
+  openBatch(streamId: string): OpenBatch | undefined {
+    return this.#writers.get(streamId)?.openBatch()
+  }
+
+  async *list(): AsyncGenerator<SealedBatch> {
+    const { fileSystem, logger } = this.#options
+    for await (const { name, kind } of findFiles(this.#startUpOptions())) {
+      if (kind !== 'batch') continue
+      const file = await openIfThere(fileSystem, this.#paths.file(name, 'batch'))
+      if (file === undefined) continue
+      const batch = await withFile(Promise.resolve(file), (file) => readFooter(file, name))
+      if (batch === undefined) logger.error(name, 'The footer of a batch file is damaged.')
+      else yield batch
+    }
+  }
+
+  /**
+   * The batch goes before its manifest, durably: were it the other way round, a crash in between
+   * would leave a delivered batch that looks like one nobody has touched. A manifest that is left
+   * behind is removed at start-up.
+   */
+  async remove(batch: SealedBatch): Promise<void> {
+    const { fileSystem } = this.#options
+    if (await unlinkIfThere(fileSystem, this.#paths.file(batch, 'batch'))) {
+      this.#room.giveBack(batch.storedBytes, 1)
+      await fileSystem.syncDirectory(this.#paths.stream(batch.streamId))
+    }
+    await unlinkIfThere(fileSystem, this.#paths.file(batch, 'manifest'))
+  }
+
+  discard(streamId: string): Promise<void> {
+    return this.#writer(streamId).release(async () => {
+      await this.#sealer.close(streamId)
+      await this.#removeDirectory(streamId)
+    })
+  }
+
+  usage(): StoreUsage {
+    return this.#room.usage()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all([...this.#writers.values()].map((writer) => writer.release()))
+    await this.#sealer.close()
+  }
+
+  read(batch: SealedBatch): BatchReading {
+    return this.#contents.read(batch)
+  }
+
+  manifest(batch: SealedBatch): Promise<Manifest | undefined> {
+    return this.#contents.manifest(batch)
+  }
+
+  freeze(batch: SealedBatch, manifest: Manifest): Promise<void> {
+    return this.#contents.freeze(batch, manifest)
+  }
+
+  thaw(batch: SealedBatch): Promise<void> {
+    return this.#contents.thaw(batch)
+  }
+
+  #writer(streamId: string): StreamWriter {
+    let writer = this.#writers.get(streamId)
+    if (writer === undefined) {
+      writer = new StreamWriter({
+        room: this.#room,
+        sealer: this.#sealer,
+        openBatch: (target) => this.#openBatch(target),
+        onIdle: () => this.#writers.delete(streamId),
+      })
+      this.#writers.set(streamId, writer)
+    }
+    return writer
+  }
+
+  async #openBatch(target: AppendTarget): Promise<BatchWriter> {
+    const { fileSystem, clock, logger } = this.#options
+    try {
+      await this.#makeDirectory(target.streamId)
+    } catch (error) {
+      throw appendError(error)
+    }
+    return BatchWriter.create({
+      batchId: this.#ids.next(),
+      target,
+      bornMs: clock.nowMs(),
+      dueMs: clock.monotonicMs() + target.ageMsMax,
+      fileSystem,
+      paths: this.#paths,
+      logger,
+    })
+  }
+
+  async #makeDirectory(streamId: string): Promise<void> {
+    if (this.#directories.has(streamId)) return
+    await makeDirectories(this.#options.fileSystem, this.#paths.stream(streamId))
+    this.#directories.add(streamId)
+  }
+
+  async #removeDirectory(streamId: string): Promise<void> {
+    const { fileSystem } = this.#options
+    const directory = this.#paths.stream(streamId)
+    this.#directories.delete(streamId)
+    for (const fileName of await fileSystem.list(directory)) {
+      const parsed = parseFileName(fileName)
+      if (parsed === undefined) continue
+      const { batchId, kind } = parsed
+      const path = this.#paths.file({ streamId, batchId }, kind)
+      const sizeBytes = await this.#sizeBytes(path)
+      const removed = await unlinkIfThere(fileSystem, path)
+      const counted = (kind === 'batch' || kind === 'open') && !this.#unrecovered.delete(batchId)
+      if (removed && counted) this.#room.giveBack(sizeBytes, 1)
+    }
+    try {
+      await fileSystem.removeDirectory(directory)
+    } catch (error) {
+      // Files of somebody else keep it; and a stream that never had records has none.
+      if (!['ENOENT', 'ENOTEMPTY'].includes(errorCode(error) ?? '')) throw error
+    }
+    await fileSystem.syncDirectory(this.#paths.batches)
+  }
+
+  async #sizeBytes(path: string): Promise<number> {
+    const file = await openIfThere(this.#options.fileSystem, path)
+    return file === undefined ? 0 : withFile(Promise.resolve(file), (file) => file.sizeBytes())
+  }
+
+  async #recoverAgain(monotonicMs: number): Promise<void> {
+    if (this.#unrecovered.size === 0 || monotonicMs < this.#recoverAtMs) return
+    this.#recoverAtMs = monotonicMs + RECOVER_MS
+    const files = [...this.#unrecovered.values()]
+    this.#unrecovered.clear()
+    for (const file of files) {
+      await putInOrder(file, this.#startUpOptions(), {
+        sealed: (batch) => {
+          this.#room.take(batch.storedBytes, 1)
+          this.#options.onSealed(batch)
+        },
+        failed: (failed) => this.#unrecovered.set(failed.name.batchId, failed),
+      })
+    }
+  }
+
+  #startUpOptions(): StartUpOptions {
+    const { fileSystem, clock, logger } = this.#options
+    return { fileSystem, paths: this.#paths, quarantine: this.#quarantine, clock, logger }
+  }
+}

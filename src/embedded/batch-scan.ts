@@ -1,0 +1,125 @@
+/**
+ * Streaming, verified reading of a batch file's chunks: the one reader that delivery, recovery and
+ * the inspection tools share. Memory is one window, or one chunk if that is larger.
+ */
+import type { BatchId } from '../batch.ts'
+import {
+  CHUNK_HEADER_BYTES,
+  CHUNK_MAGIC,
+  chunkSeed,
+  decodeChunkHeader,
+  HEADER_BYTES,
+  payloadMatches,
+} from './batch-file.ts'
+import type { ChunkHeader } from './batch-file.ts'
+import type { OpenFile } from './file-system.ts'
+
+const WINDOW_BYTES = 1024 * 1024
+
+export interface FrameRange {
+  readonly offset: number
+  readonly endOffset: number
+}
+
+export interface ChunkFrame extends FrameRange {
+  readonly kind: 'chunk'
+  readonly header: ChunkHeader
+  readonly headerBytes: Buffer
+  /** As it is stored, possibly encrypted. A view that stays valid. */
+  readonly payload: Buffer
+}
+
+export interface DamagedFrame extends FrameRange {
+  readonly kind: 'damaged'
+  /** Present when only the payload is damaged or cut short. */
+  readonly header: ChunkHeader | undefined
+}
+
+export interface VoidFrame extends FrameRange {
+  readonly kind: 'void'
+}
+
+export type Frame = ChunkFrame | DamagedFrame | VoidFrame
+
+/** All that lies between the header and `endOffset`, without gaps. */
+export async function* scanFrames(
+  file: OpenFile,
+  batchId: BatchId,
+  endOffset: number,
+): AsyncGenerator<Frame> {
+  const window = new FileWindow(file, endOffset)
+  const seed = chunkSeed(batchId)
+  let offset = HEADER_BYTES
+  while (offset < endOffset) {
+    const frame = await frameAt(window, offset, seed)
+    yield frame
+    offset = frame.endOffset
+  }
+}
+
+async function frameAt(window: FileWindow, offset: number, seed: number): Promise<Frame> {
+  const headerBytes = await window.bytes(offset, CHUNK_HEADER_BYTES)
+  const header = decodeChunkHeader(headerBytes, seed)
+  if (header === undefined) {
+    const endOffset = await findChunk(window, offset + 1, seed)
+    return { kind: 'damaged', offset, endOffset, header }
+  }
+  const payloadAt = offset + CHUNK_HEADER_BYTES
+  const endOffset = Math.min(payloadAt + header.payloadBytes, window.endOffset)
+  if (header.kind === 'void') return { kind: 'void', offset, endOffset }
+  const payload = await window.bytes(payloadAt, header.payloadBytes)
+  if (payload.byteLength < header.payloadBytes || !payloadMatches(headerBytes, payload)) {
+    return { kind: 'damaged', offset, endOffset, header }
+  }
+  return { kind: 'chunk', offset, endOffset, header, headerBytes, payload }
+}
+
+/** Where, from `offset` on, the next valid chunk header is; the end when there is none. */
+async function findChunk(window: FileWindow, from: number, seed: number): Promise<number> {
+  let offset = from
+  while (offset + CHUNK_HEADER_BYTES <= window.endOffset) {
+    const bytes = await window.bytes(offset, WINDOW_BYTES)
+    const lastAt = bytes.byteLength - CHUNK_HEADER_BYTES
+    let at = bytes.indexOf(CHUNK_MAGIC, 0, 'latin1')
+    while (at >= 0 && at <= lastAt) {
+      if (decodeChunkHeader(bytes.subarray(at), seed) !== undefined) return offset + at
+      at = bytes.indexOf(CHUNK_MAGIC, at + 1, 'latin1')
+    }
+    if (lastAt < 0) break
+    offset += lastAt + 1
+  }
+  return window.endOffset
+}
+
+/** Reads a file forwards, many small pieces with one system call. */
+class FileWindow {
+  readonly endOffset: number
+  readonly #file: OpenFile
+  #buffer: Buffer = Buffer.alloc(0)
+  #bufferAt = 0
+
+  constructor(file: OpenFile, endOffset: number) {
+    this.#file = file
+    this.endOffset = endOffset
+  }
+
+  /** The bytes at `offset`; fewer than `count` only at the end. */
+  async bytes(offset: number, count: number): Promise<Buffer> {
+    const wanted = Math.max(Math.min(count, this.endOffset - offset), 0)
+    let at = offset - this.#bufferAt
+    if (at < 0 || at + wanted > this.#buffer.byteLength) {
+      await this.#fill(offset, wanted)
+      at = 0
+    }
+    return this.#buffer.subarray(at, at + wanted)
+  }
+
+  /** Into a new buffer: views of the old one are still in use. */
+  async #fill(offset: number, wanted: number): Promise<void> {
+    const sizeBytes = Math.min(Math.max(wanted, WINDOW_BYTES), this.endOffset - offset)
+    const buffer = Buffer.allocUnsafeSlow(Math.max(sizeBytes, 0))
+    const readBytes = await this.#file.read(buffer, offset)
+    this.#buffer = buffer.subarray(0, readBytes)
+    this.#bufferAt = offset
+  }
+}

@@ -1,0 +1,53 @@
+import { dirname } from 'node:path'
+import { errorCode } from './file-system.ts'
+import type { FileSystem, OpenFile } from './file-system.ts'
+
+/** Makes the directory and what is missing above it, durably. */
+export async function makeDirectories(fileSystem: FileSystem, path: string): Promise<void> {
+  try {
+    await fileSystem.makeDirectory(path)
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeDirectories(fileSystem, dirname(path))
+    await fileSystem.makeDirectory(path)
+  }
+  // Also when it was there: whoever made it may have died before this.
+  await fileSystem.syncDirectory(dirname(path))
+}
+
+/** Whether there was a file to remove. */
+export async function unlinkIfThere(fileSystem: FileSystem, path: string): Promise<boolean> {
+  try {
+    await fileSystem.unlink(path)
+    return true
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** Undefined when there is no file. */
+export async function openIfThere(
+  fileSystem: FileSystem,
+  path: string,
+): Promise<OpenFile | undefined> {
+  try {
+    return await fileSystem.open(path, 'read')
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Opens the file for as long as `use` takes. */
+export async function withFile<Result>(
+  opening: Promise<OpenFile>,
+  use: (file: OpenFile) => Promise<Result>,
+): Promise<Result> {
+  const file = await opening
+  try {
+    return await use(file)
+  } finally {
+    await file.close()
+  }
+}

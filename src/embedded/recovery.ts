@@ -1,0 +1,167 @@
+/**
+ * What start-up does with a batch file that has no valid footer.
+ *
+ * - `.open`: the process that wrote it has died. What lies in the last group and is no valid chunk
+ *   was never acknowledged: a tail is cut off, a hole is made void. A hole further down is damage.
+ * - `.batch`: all of it was durable when it was sealed, so whatever is no valid chunk is damage.
+ *
+ * Damage stays in its place and in the batch's record count, so that the books show it; reading
+ * copies it to quarantine and counts it. A damaged tail, whose end nobody knows, goes to quarantine
+ * here. Then the file gets a footer. Each step can be repeated after a crash.
+ */
+import { strict as assert } from 'node:assert'
+import type { SealedBatch, SealReason } from '../batch.ts'
+import {
+  chunkDataBytes,
+  chunkSeed,
+  decodeFooter,
+  encodeFooter,
+  encodeVoid,
+  FOOTER_BYTES,
+  HEADER_BYTES,
+} from './batch-file.ts'
+import type { BatchName } from './batch-paths.ts'
+import { scanFrames } from './batch-scan.ts'
+import type { ChunkFrame, DamagedFrame, FrameRange } from './batch-scan.ts'
+import type { OpenFile } from './file-system.ts'
+import type { Quarantine } from './quarantine.ts'
+
+/** What the chunks of a batch file tell, without a footer. */
+export interface Survey {
+  readonly recordCount: number
+  readonly dataBytes: number
+  readonly firstArrivalMs: number
+  readonly lastArrivalMs: number
+  /** Where the last chunk ends that stays. */
+  readonly endOffset: number
+  /** Holes that a crash left between chunks of a group that was never acknowledged. */
+  readonly torn: readonly FrameRange[]
+  readonly damaged: readonly FrameRange[]
+}
+
+interface Hole {
+  readonly offset: number
+  endOffset: number
+  /** Records of the last chunk in the hole, if its header tells. */
+  tailCount: number | undefined
+  lostCount: number
+}
+
+export async function surveyBatch(
+  file: OpenFile,
+  name: BatchName,
+  wasSealed: boolean,
+): Promise<Survey> {
+  const surveyor = new Surveyor()
+  const sizeBytes = await file.sizeBytes()
+  const endOffset = wasSealed ? sizeBytes - FOOTER_BYTES : sizeBytes
+  for await (const frame of scanFrames(file, name.batchId, endOffset)) {
+    if (frame.kind === 'chunk') surveyor.chunk(frame)
+    if (frame.kind === 'damaged') surveyor.damaged(frame)
+  }
+  return surveyor.survey(wasSealed)
+}
+
+class Surveyor {
+  #nextOrdinal = 0
+  #recordCount = 0
+  #dataBytes = 0
+  #firstArrivalMs = Infinity
+  #lastArrivalMs = -Infinity
+  #lastGroupOffset = 0
+  #endOffset = HEADER_BYTES
+  readonly #holes: Hole[] = []
+  /** The hole that began after the last valid chunk. */
+  #hole: Hole | undefined
+
+  chunk({ header, endOffset }: ChunkFrame): void {
+    if (this.#hole !== undefined) this.#closeHole(header.firstOrdinal - this.#nextOrdinal)
+    this.#nextOrdinal = header.firstOrdinal + header.recordCount
+    this.#recordCount += header.recordCount
+    this.#dataBytes += chunkDataBytes(header)
+    this.#firstArrivalMs = Math.min(this.#firstArrivalMs, header.arrivalMs)
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, header.arrivalMs)
+    this.#lastGroupOffset = Math.max(this.#lastGroupOffset, header.groupOffset)
+    this.#endOffset = endOffset
+  }
+
+  damaged({ offset, endOffset, header }: DamagedFrame): void {
+    this.#hole ??= { offset, endOffset, tailCount: undefined, lostCount: 0 }
+    this.#hole.endOffset = endOffset
+    this.#hole.tailCount = header?.recordCount
+  }
+
+  survey(wasSealed: boolean): Survey {
+    if (wasSealed && this.#hole?.tailCount !== undefined) {
+      this.#endOffset = this.#hole.endOffset
+      this.#closeHole(this.#hole.tailCount)
+    }
+    const durableEnd = wasSealed ? Infinity : this.#lastGroupOffset
+    const damaged = this.#holes.filter(({ offset }) => offset < durableEnd)
+    return {
+      recordCount: damaged.reduce((sum, { lostCount }) => sum + lostCount, this.#recordCount),
+      dataBytes: this.#dataBytes,
+      firstArrivalMs: this.#firstArrivalMs,
+      lastArrivalMs: this.#lastArrivalMs,
+      endOffset: this.#endOffset,
+      torn: this.#holes.filter(({ offset }) => offset >= durableEnd),
+      damaged,
+    }
+  }
+
+  #closeHole(lostCount: number): void {
+    assert(this.#hole !== undefined)
+    this.#holes.push({ ...this.#hole, lostCount: Math.max(lostCount, 0) })
+    this.#hole = undefined
+  }
+}
+
+export interface Rebuild {
+  readonly file: OpenFile
+  readonly name: BatchName
+  readonly wasSealed: boolean
+  readonly sealedAtMs: number
+  readonly quarantine: Quarantine
+}
+
+/**
+ * Gives the file a footer that says what is in it, and makes it durable. Undefined when there is
+ * nothing in it; the file is then left as it was.
+ */
+export async function rebuildFooter(rebuild: Rebuild): Promise<SealedBatch | undefined> {
+  const { file, name, wasSealed, sealedAtMs, quarantine } = rebuild
+  const survey = await surveyBatch(file, name, wasSealed)
+  if (survey.recordCount === 0 || survey.firstArrivalMs === Infinity) return undefined
+  const { recordCount, dataBytes, firstArrivalMs, lastArrivalMs, endOffset, torn } = survey
+  for (const { offset, endOffset } of torn) {
+    await file.write([encodeVoid(endOffset - offset, chunkSeed(name.batchId))], offset)
+  }
+  const tail = { offset: endOffset, endOffset: (await file.sizeBytes()) - FOOTER_BYTES }
+  if (wasSealed && tail.endOffset > tail.offset) await quarantine.keepRange(name, file, tail)
+  const footer = {
+    ...name,
+    recordCount,
+    dataBytes,
+    firstArrivalMs,
+    lastArrivalMs,
+    sealedAtMs,
+    sealReason: 'recovery' as SealReason,
+  }
+  await file.truncate(endOffset)
+  await file.write([encodeFooter(footer)], endOffset)
+  await file.datasync()
+  return { ...footer, storedBytes: endOffset + FOOTER_BYTES }
+}
+
+/** What the footer of a sealed batch file says; undefined when it is damaged. */
+export async function readFooter(
+  file: OpenFile,
+  name: BatchName,
+): Promise<SealedBatch | undefined> {
+  const storedBytes = await file.sizeBytes()
+  if (storedBytes < HEADER_BYTES + FOOTER_BYTES) return undefined
+  const bytes = Buffer.allocUnsafe(FOOTER_BYTES)
+  const readBytes = await file.read(bytes, storedBytes - FOOTER_BYTES)
+  const footer = decodeFooter(bytes.subarray(0, readBytes), name.batchId)
+  return footer === undefined ? undefined : { ...footer, storedBytes }
+}

@@ -1,0 +1,119 @@
+/**
+ * What is found in a data directory at start-up, and put in order: batches that a dead process left
+ * open are sealed, damaged footers rebuilt, leftovers removed. Streams the directory; memory does
+ * not depend on the backlog, but for the names of one stream's files.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { SealedBatch } from '../batch.ts'
+import { isStreamId, parseFileName } from './batch-paths.ts'
+import type { BatchFileKind, BatchName, BatchPaths } from './batch-paths.ts'
+import { unlinkIfThere, withFile } from './file-operations.ts'
+import type { FileSystem } from './file-system.ts'
+import type { Quarantine } from './quarantine.ts'
+import { readFooter, rebuildFooter } from './recovery.ts'
+
+/** Files in work at the same time; the thread pool has four threads. */
+const CONCURRENCY = 8
+
+export interface StartUpOptions {
+  readonly fileSystem: FileSystem
+  readonly paths: BatchPaths
+  readonly quarantine: Quarantine
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface FoundFile {
+  readonly name: BatchName
+  readonly kind: BatchFileKind
+  /** A manifest or temporary file whose batch is gone, or isn't sealed. */
+  readonly leftOver: boolean
+}
+
+export interface StartUpHandlers {
+  sealed(batch: SealedBatch): void
+  /** The disk did not let the file be recovered, now. */
+  failed(file: FoundFile): void
+}
+
+/** All files under the batches' directory that are ours, oldest first within a stream. */
+export async function* findFiles(options: StartUpOptions): AsyncGenerator<FoundFile> {
+  const { fileSystem, paths, logger } = options
+  for (const streamId of await fileSystem.list(paths.batches)) {
+    const directory = isStreamId(streamId) ? paths.stream(streamId) : undefined
+    const names = directory === undefined ? [] : await fileSystem.list(directory)
+    const files = names.toSorted().map((name) => ({ name, parsed: parseFileName(name) }))
+    const batchIds = new Set(
+      files.flatMap(({ parsed }) =>
+        parsed?.kind === 'batch' || parsed?.kind === 'open' ? [parsed.batchId] : [],
+      ),
+    )
+    for (const { name, parsed } of files) {
+      if (parsed === undefined) {
+        logger.warn({ directory, name }, 'A file among the batches is not one of ours.')
+        continue
+      }
+      const { batchId, kind } = parsed
+      const leftOver = kind === 'temporary' || (kind === 'manifest' && !batchIds.has(batchId))
+      yield { name: { streamId, batchId }, kind, leftOver }
+    }
+  }
+}
+
+export async function startUp(options: StartUpOptions, handlers: StartUpHandlers): Promise<void> {
+  const files = findFiles(options)
+  const work = async (): Promise<void> => {
+    for await (const file of files) await putInOrder(file, options, handlers)
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, work))
+}
+
+export async function putInOrder(
+  file: FoundFile,
+  options: StartUpOptions,
+  handlers: StartUpHandlers,
+): Promise<void> {
+  const { fileSystem, paths, logger } = options
+  const { name, kind, leftOver } = file
+  try {
+    if (leftOver) await unlinkIfThere(fileSystem, paths.file(name, kind))
+    if (kind !== 'open' && kind !== 'batch') return
+    const batch = await recoverBatch(name, kind, options)
+    if (batch !== undefined) handlers.sealed(batch)
+  } catch (error) {
+    logger.error({ ...name, error }, 'A batch file could not be recovered; it is tried again.')
+    if (kind === 'open' || kind === 'batch') handlers.failed(file)
+  }
+}
+
+/** The batch that the file holds, sealed durably; undefined when it holds none. */
+async function recoverBatch(
+  name: BatchName,
+  kind: 'open' | 'batch',
+  options: StartUpOptions,
+): Promise<SealedBatch | undefined> {
+  const { fileSystem, paths, quarantine, clock, logger } = options
+  const path = paths.file(name, kind)
+  if (kind === 'batch') {
+    const batch = await withFile(fileSystem.open(path, 'read'), (file) => readFooter(file, name))
+    if (batch !== undefined) return batch
+  }
+  const rebuilt = await withFile(fileSystem.open(path, 'update'), (file) =>
+    rebuildFooter({
+      file,
+      name,
+      wasSealed: kind === 'batch',
+      sealedAtMs: clock.nowMs(),
+      quarantine,
+    }),
+  )
+  if (rebuilt === undefined && kind === 'batch') await quarantine.moveFile(name.streamId, path)
+  if (rebuilt === undefined && kind === 'open') await fileSystem.unlink(path)
+  if (rebuilt !== undefined && kind === 'open') {
+    await fileSystem.rename(path, paths.file(name, 'batch'))
+  }
+  await fileSystem.syncDirectory(paths.stream(name.streamId))
+  if (rebuilt !== undefined) logger.info(rebuilt, 'A batch was recovered.')
+  return rebuilt
+}

@@ -1,0 +1,168 @@
+/**
+ * Composition root, first half: puts the rooms together on a data directory and recovers what an
+ * earlier process left. Nothing runs yet; service.ts starts and stops it.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { destinationTypes } from '../destinations/index.ts'
+import { AccessKeys } from './api/access-keys.ts'
+import type { ApiContext } from './api/context.ts'
+import { declareStream } from './api/operations/declare-stream.ts'
+import { finishInterrupted } from './api/operations/finish-interrupted.ts'
+import { operations } from './api/operations/index.ts'
+import { RequestHandler } from './api/request-handler.ts'
+import { metricsRoute } from './api/rest/metrics.ts'
+import { routes } from './api/rest/index.ts'
+import type { Clock } from './base/clock.ts'
+import type { Logger } from './base/logger.ts'
+import { PrometheusMetrics } from './base/prometheus-metrics.ts'
+import type { DeliveryThreadData, ObjectStorePlace } from './delivery-thread.ts'
+import { AuditFile } from './embedded/audit-file.ts'
+import { BatchFiles } from './embedded/batch-files.ts'
+import { DataLock } from './embedded/data-lock.ts'
+import { LocalKeyRing, NO_KEYS } from './embedded/local-key-ring.ts'
+import { LocalQueue } from './embedded/local-queue.ts'
+import { nodeFileSystem } from './embedded/node-file-system.ts'
+import { SqliteCatalog } from './embedded/sqlite-catalog.ts'
+import { sweepPartialObjects } from './objects/folder-object-store.ts'
+import { sweepSpools } from './objects/spool.ts'
+import { enqueueBacklog } from './pipeline/backlog.ts'
+import { LocalDeliveryHost } from './pipeline/delivery-host.ts'
+import { Intake } from './pipeline/intake.ts'
+import { Ledger } from './pipeline/ledger.ts'
+import { StreamRegistry } from './pipeline/stream-registry.ts'
+import { streamSamples } from './pipeline/stream-samples.ts'
+import type { ObjectStoreChoice, Settings } from './settings.ts'
+
+/** Batches that a worker thread has in hand at once; most of them wait for the network. */
+const CLAIMS_PER_THREAD = 8
+const BATCHES_MAX = 200_000
+
+export interface EngineOptions {
+  readonly settings: Settings
+  readonly objectStore: ObjectStoreChoice
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** All that lives in this process, opened and recovered; nothing runs yet. */
+export interface Engine {
+  readonly context: ApiContext
+  readonly host: LocalDeliveryHost
+  readonly threadData: DeliveryThreadData
+  readonly handler: RequestHandler
+}
+
+/** Opens everything; what must be closed again goes to `resources`, which closes in reverse. */
+export async function openEngine(
+  { settings, objectStore, clock, logger }: EngineOptions,
+  resources: AsyncDisposableStack,
+): Promise<Engine> {
+  const { dataDir, sseKey } = settings
+  const accessKeys =
+    settings.accessKeys.length > 0 ? new AccessKeys(settings.accessKeys, clock) : undefined
+  const keyRing = sseKey === undefined ? undefined : LocalKeyRing.fromSetting(sseKey, clock)
+  await mkdir(dataDir, { recursive: true })
+  resources.adopt(DataLock.acquire(dataDir), (held) => held.release())
+  const spoolDirectory = join(dataDir, 'spool')
+  await sweepSpools(spoolDirectory)
+  if (objectStore.kind === 'folder') await sweepPartialObjects(objectStore.place)
+
+  const catalog = SqliteCatalog.open({ path: join(dataDir, 'catalog.db'), clock })
+  resources.defer(() => catalog.close())
+  const queue = new LocalQueue({
+    clock,
+    claimsMax: settings.workers * CLAIMS_PER_THREAD,
+    streamClaimsMax: (settings.workers * CLAIMS_PER_THREAD) / 2,
+  })
+  resources.defer(() => queue.close())
+  const store = await BatchFiles.open({
+    dataDirectory: dataDir,
+    fileSystem: nodeFileSystem,
+    keyRing: keyRing ?? NO_KEYS,
+    clock,
+    logger,
+    limits: {
+      quotaBytes: settings.diskQuotaBytes,
+      freeBytesMin: settings.freeBytesMin,
+      batchesMax: BATCHES_MAX,
+    },
+    onSealed: (batch) => {
+      void ledger.sealed(batch)
+      void queue.enqueue(batch)
+    },
+  })
+  resources.defer(() => store.close())
+  const ledger = new Ledger({ catalog, store, queue, logger })
+  const registry = await StreamRegistry.open(catalog)
+  const intake = new Intake({
+    store,
+    destinations: destinationTypes,
+    keyRing: keyRing ?? NO_KEYS,
+    clock,
+  })
+  const metrics = new PrometheusMetrics({
+    streams: () => streamSamples({ registry, ledger, destinations: destinationTypes, clock }),
+    store: () => store.usage(),
+  })
+  const audit = new AuditFile(settings.auditFile ?? join(dataDir, 'audit.jsonl'), logger)
+  resources.defer(() => audit.close())
+  const context: ApiContext = {
+    accountId: settings.accountId,
+    region: settings.region,
+    configuration: { strictAws: settings.strictAws, objectStoreKind: objectStore.kind },
+    destinations: destinationTypes,
+    registry,
+    intake,
+    store,
+    queue,
+    catalog,
+    ledger,
+    dataKeys: keyRing,
+    clock,
+    logger,
+    metrics,
+  }
+  await finishInterrupted(context)
+  await declareStreams(settings, context)
+  await enqueueBacklog(context)
+  return {
+    context,
+    host: new LocalDeliveryHost(context),
+    threadData: {
+      dataDirectory: dataDir,
+      spoolDirectory,
+      sseKey,
+      objectStore: placeOf(objectStore, settings),
+      claimsMax: CLAIMS_PER_THREAD,
+      backoff: { firstMs: settings.retryBackoffFirstMs, maxMs: settings.retryBackoffMaxMs },
+    },
+    handler: new RequestHandler({
+      context,
+      operations,
+      routes: [...routes, metricsRoute(metrics.contentType, () => metrics.text())],
+      accessKeys,
+      audit,
+    }),
+  }
+}
+
+async function declareStreams({ deliveryStreams }: Settings, context: ApiContext): Promise<void> {
+  for (const properties of deliveryStreams) {
+    const outcome = await declareStream(context, properties)
+    const name = properties.DeliveryStreamName
+    context.logger.info({ deliveryStreamName: name, outcome }, 'A stream was declared.')
+  }
+}
+
+function placeOf({ kind, place }: ObjectStoreChoice, settings: Settings): ObjectStorePlace {
+  if (kind === 'folder') return { kind, root: place }
+  const { region, s3Endpoint, s3ForcePathStyle, s3RequestTimeoutMs } = settings
+  return {
+    kind,
+    region,
+    forcePathStyle: s3ForcePathStyle ?? s3Endpoint !== undefined,
+    requestTimeoutMs: s3RequestTimeoutMs,
+    ...(s3Endpoint === undefined ? {} : { endpoint: s3Endpoint }),
+  }
+}

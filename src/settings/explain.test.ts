@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { loadSettings } from '../settings.ts'
+import { explainSettings, settingsTable } from './explain.ts'
+
+test('each value is shown with its source, and secrets are masked', () => {
+  const loaded = loadSettings({
+    flags: { workers: '2' },
+    environment: { STANDPIPE_ACCESS_KEYS: 'AKID:hush', STANDPIPE_SSE_KEY: 'hush' },
+    workingDirectory: '/nowhere',
+  })
+  const explained = explainSettings(loaded)
+  const named = (name: string): object | undefined => explained.find((one) => one.name === name)
+  expect(named('workers')).toEqual({ name: 'workers', value: 2, source: '--workers' })
+  expect(named('region')).toEqual({ name: 'region', value: 'us-east-1', source: 'default' })
+  expect(named('accessKeys')).toEqual({
+    name: 'accessKeys',
+    value: [{ id: 'AKID', secret: '***' }],
+    source: 'STANDPIPE_ACCESS_KEYS',
+  })
+  expect(JSON.stringify(explained)).not.toContain('hush')
+})
+
+test('docs/operations.md holds exactly the table that the schema gives', () => {
+  const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const [, table] =
+    /<!-- prettier-ignore-start -->\n([^]*)\n<!-- prettier-ignore-end -->/.exec(text) ?? []
+  expect(table?.trim()).toBe(settingsTable())
+})

@@ -1,0 +1,56 @@
+import { isLoopback, parseHostAndPort } from '../base/network-address.ts'
+import type { Settings } from './schema.ts'
+import { SettingsError } from './sources.ts'
+
+/**
+ * What no single setting can know of itself.
+ * @throws SettingsError
+ */
+export function refuseContradictions(settings: Settings): void {
+  if (settings.backend !== 'embedded') {
+    throw new SettingsError(
+      settings.backend.startsWith('redis')
+        ? 'Cannot use a Redis backend: it is planned, not built yet; leave backend at embedded'
+        : `Cannot use backend ${JSON.stringify(settings.backend)}: only embedded is known`,
+    )
+  }
+  if ((settings.tlsCert === undefined) !== (settings.tlsKey === undefined)) {
+    throw new SettingsError('Cannot use TLS: tlsCert and tlsKey must be given together')
+  }
+  if (settings.tlsListen !== undefined && settings.tlsCert === undefined) {
+    throw new SettingsError('Cannot use tlsListen: it needs tlsCert and tlsKey')
+  }
+  if (settings.retryBackoffFirstMs > settings.retryBackoffMaxMs) {
+    throw new SettingsError('Cannot use retryBackoffFirstMs: it exceeds retryBackoffMaxMs')
+  }
+  refuseRepeats(settings)
+  for (const address of [settings.listen, settings.tlsListen]) {
+    if (address !== undefined) refuseOpenAddress(address, settings)
+  }
+}
+
+/** Without keys only this machine may be listened to, unless somebody insists. */
+function refuseOpenAddress(address: string, settings: Settings): void {
+  const parsed = parseHostAndPort(address)
+  if (parsed === undefined) {
+    throw new SettingsError(`Cannot listen on ${address}: not an address and a port up to 65535`)
+  }
+  if (settings.accessKeys.length > 0 || settings.insecureOpen || isLoopback(parsed.host)) return
+  throw new SettingsError(
+    `Cannot listen on ${address} without access keys: whoever reaches it could do everything; ` +
+      'set STANDPIPE_ACCESS_KEYS=id:secret, or --insecure-open if that is meant',
+  )
+}
+
+function refuseRepeats({ accessKeys, deliveryStreams }: Settings): void {
+  const lists = {
+    accessKeys: accessKeys.map(({ id }) => id),
+    deliveryStreams: deliveryStreams.map((stream) => stream.DeliveryStreamName),
+  }
+  for (const [name, ids] of Object.entries(lists)) {
+    const repeated = ids.find((id, index) => ids.indexOf(id) !== index)
+    if (repeated !== undefined) {
+      throw new SettingsError(`Cannot use ${name}: ${repeated} is there twice`)
+    }
+  }
+}

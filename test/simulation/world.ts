@@ -1,0 +1,325 @@
+/**
+ * A machine, the processes that live and die on it one after the other, and what stands around it,
+ * all from one seed:
+ *
+ *   life ── faults, clients, an operator ──▶ crash, loss of power, or an orderly end ──▶ next life …
+ *   last life: no faults, no clients; all is delivered, and the oracle is asked
+ */
+import type { Logger } from '../../src/base/logger.ts'
+import type { DeliveryStream } from '../../src/delivery-stream.ts'
+import { Chance } from './chance.ts'
+import { DiskDirectory } from './disk.ts'
+import type { DiskFile } from './disk.ts'
+import type { Engine } from './engine.ts'
+import { DATA_DIRECTORY, startEngine } from './engine.ts'
+import { LINES } from './lines-destination.ts'
+import { violationsIn } from './oracle.ts'
+import type { PlantedBug } from './planted-bugs.ts'
+import { Scheduler } from './scheduler.ts'
+import { SimulatedDatabase } from './simulated-catalog.ts'
+import { NO_DISK_FAULTS, SimulatedDisk } from './simulated-file-system.ts'
+import { NO_OBJECT_STORE_FAULTS, SimulatedBuckets } from './simulated-object-store.ts'
+import { Trace } from './trace.ts'
+import { virtualClock, WallClock } from './virtual-clock.ts'
+import { Workload } from './workload.ts'
+
+const STREAM_IDS = ['stream-0', 'stream-1', 'stream-2'] as const
+const LIVES_MAX = 4
+const STEPS_MAX = 500
+/** A life without an end in steps ends here; no put takes so long. */
+const LIFE_MS_MAX = 60_000
+/** An orderly end that takes longer is a kill. */
+const DRAIN_MS_MAX = 30_000
+/** All that is left is delivered within this time, once nothing fails any more. */
+const DELIVERED_WITHIN_MS = 900_000
+const CAPACITY_BYTES = 250_000
+const HOUR_MS = 3_600_000
+const DATA_KEY = Buffer.alloc(32, 7)
+
+export interface SimulationOptions {
+  readonly seed: number
+  readonly bug?: PlantedBug
+  /** Bits flip in sealed batches. */
+  readonly rot?: boolean
+  /** Prints every event. */
+  readonly echo?: boolean
+}
+
+export interface Outcome {
+  readonly seed: number
+  readonly violations: readonly string[]
+  /** The same for the same seed. */
+  readonly traceHash: string
+  /** The last events. */
+  readonly trace: string
+  readonly stepCount: number
+  readonly acknowledgedCount: number
+}
+
+export async function simulate(options: SimulationOptions): Promise<Outcome> {
+  const world = new World(options)
+  return world.run()
+}
+
+/** One process. */
+interface Life {
+  alive: boolean
+  /** Once it has started. */
+  engine?: Engine
+  /** Why it would have ended by itself. */
+  failure?: unknown
+  readonly stopping: AbortController
+  /** Settled when its clients have stopped. */
+  clients: Promise<void>
+}
+
+class World {
+  readonly #options: SimulationOptions
+  readonly #chance: Chance
+  readonly #trace: Trace
+  readonly #scheduler: Scheduler
+  readonly #wallClock = new WallClock()
+  readonly #disk: SimulatedDisk
+  readonly #buckets: SimulatedBuckets
+  readonly #database: SimulatedDatabase
+  readonly #workload: Workload
+  readonly #failures: string[] = []
+
+  constructor(options: SimulationOptions) {
+    const { seed, echo } = options
+    this.#options = options
+    this.#chance = new Chance(seed, 'world')
+    this.#trace = new Trace(echo)
+    this.#scheduler = new Scheduler(this.#trace)
+    this.#disk = new SimulatedDisk({
+      scheduler: this.#scheduler,
+      chance: new Chance(seed, 'disk'),
+      capacityBytes: CAPACITY_BYTES,
+    })
+    this.#buckets = new SimulatedBuckets(this.#scheduler, new Chance(seed, 'buckets'))
+    this.#database = new SimulatedDatabase(this.#scheduler, new Chance(seed, 'database'))
+    this.#workload = new Workload({
+      streamIds: STREAM_IDS,
+      chance: new Chance(seed, 'workload'),
+      note: (text) => this.#note(text),
+    })
+    for (const streamId of STREAM_IDS)
+      this.#database.streams.set(streamId, this.#makeStream(streamId))
+  }
+
+  async run(): Promise<Outcome> {
+    const lives = this.#chance.integer(1, LIVES_MAX)
+    for (let life = 0; life < lives; life += 1) await this.#liveAndDie()
+    await this.#liveInPeace()
+    const leftovers = pathsUnder(this.#disk.disk.root)
+      .map(([path]) => path)
+      .filter((path) => path.startsWith(`${DATA_DIRECTORY}/batches/`))
+    const { puts } = this.#workload
+    return {
+      seed: this.#options.seed,
+      violations: [
+        ...this.#failures,
+        ...violationsIn({
+          puts,
+          database: this.#database,
+          buckets: this.#buckets,
+          streamIds: STREAM_IDS,
+          leftovers,
+          rotted: this.#options.rot === true,
+        }),
+      ],
+      traceHash: this.#trace.hash,
+      trace: this.#trace.latest(),
+      stepCount: this.#scheduler.stepCount,
+      acknowledgedCount: puts.filter(({ answer }) => answer === 'acknowledged').length,
+    }
+  }
+
+  async #liveAndDie(): Promise<void> {
+    const chance = this.#chance
+    const firstPut = this.#workload.puts.length
+    const lastStep = this.#scheduler.stepCount + chance.integer(1, STEPS_MAX)
+    const deadlineMs = this.#scheduler.nowMs + LIFE_MS_MAX
+    this.#drawFaults()
+    const life = this.#start()
+    this.#disturb(life)
+    await this.#scheduler.runUntil(
+      () => life.failure !== undefined || this.#scheduler.stepCount >= lastStep,
+      deadlineMs,
+    )
+    if (chance.happens(0.2) && (await this.#endOrderly(life))) return
+    this.#crash(life)
+    for (const put of this.#workload.puts.slice(firstPut)) put.crashed = true
+  }
+
+  /** No more faults, no more clients: all that was taken arrives. */
+  async #liveInPeace(): Promise<void> {
+    this.#disk.faults = NO_DISK_FAULTS
+    this.#buckets.faults = NO_OBJECT_STORE_FAULTS
+    this.#database.failing = 0
+    const life = this.#start({ clients: false })
+    const deadlineMs = this.#scheduler.nowMs + DELIVERED_WITHIN_MS
+    const done = (): boolean =>
+      life.failure !== undefined || life.engine?.store.usage().batchCount === 0
+    await this.#scheduler.runUntil(() => life.engine !== undefined, deadlineMs)
+    for (const streamId of STREAM_IDS) await life.engine?.queue.resume(streamId)
+    if (!(await this.#scheduler.runUntil(done, deadlineMs)))
+      this.#failures.push(`${life.engine?.store.usage().batchCount} batches are not delivered`)
+    if (life.failure === undefined && !(await this.#endOrderly(life)))
+      this.#failures.push('the last process does not end')
+    // What is on its way without a sender arrives.
+    await this.#scheduler.runUntil(() => false, this.#scheduler.nowMs + LIFE_MS_MAX * 5)
+    if (life.failure !== undefined)
+      this.#failures.push(`the last process failed: ${textOf(life.failure)}`)
+  }
+
+  #start({ clients } = { clients: true }): Life {
+    this.#note('a process starts')
+    const seed = this.#options.seed + this.#scheduler.stepCount
+    const life: Life = { alive: true, stopping: new AbortController(), clients: Promise.resolve() }
+    const clock = virtualClock(this.#scheduler, this.#wallClock, new Chance(seed, 'process'), life)
+    const fail = (error: unknown): void => {
+      life.failure ??= error
+    }
+    startEngine({
+      fileSystem: this.#disk.mount(life),
+      catalog: this.#database.open(life),
+      objectStore: this.#buckets.connect(life),
+      keyRing: { unwrap: () => DATA_KEY },
+      clock,
+      logger: this.#logger(),
+      bug: this.#options.bug ?? {},
+    }).then((engine) => {
+      this.#note('it has started')
+      life.engine = engine
+      engine.running.catch(fail)
+      if (!clients) return
+      life.clients = this.#workload.run(engine, clock, life.stopping.signal)
+      // An answer that the contract does not allow is no fault that a restart forgives.
+      life.clients.catch((error: unknown) => this.#failures.push(`a client met ${textOf(error)}`))
+    }, fail)
+    return life
+  }
+
+  /** False when it does not come to an end in time. */
+  async #endOrderly(life: Life): Promise<boolean> {
+    const { engine } = life
+    if (engine === undefined || life.failure !== undefined) return false
+    this.#note('the process is asked to end')
+    let ended = false
+    life.stopping.abort()
+    const end = async (): Promise<void> => {
+      await life.clients
+      await engine.drain()
+      ended = true
+    }
+    end().catch((error: unknown) => {
+      life.failure ??= error
+    })
+    const deadlineMs = this.#scheduler.nowMs + DRAIN_MS_MAX
+    await this.#scheduler.runUntil(() => ended || life.failure !== undefined, deadlineMs)
+    if (ended) life.alive = false
+    return ended
+  }
+
+  #crash(life: Life): void {
+    life.alive = false
+    if (life.failure !== undefined) this.#note(`the process fails: ${textOf(life.failure)}`)
+    if (this.#chance.happens(0.5)) {
+      this.#note('the process is killed')
+      this.#disk.afterProcessCrash()
+    } else {
+      this.#note('the power is lost')
+      this.#disk.afterPowerLoss()
+    }
+  }
+
+  /** What goes wrong during one life; often nothing but its end. */
+  #drawFaults(): void {
+    const chance = this.#chance
+    const sometimes = (rate: number): number => (chance.happens(0.3) ? rate : 0)
+    this.#disk.faults = {
+      write: sometimes(0.02),
+      datasync: sometimes(0.02),
+      other: sometimes(0.01),
+      takenBytes: chance.happens(0.2) ? chance.integer(CAPACITY_BYTES / 2, CAPACITY_BYTES) : 0,
+    }
+    this.#buckets.faults = {
+      unavailable: sometimes(0.3),
+      forbidden: sometimes(0.1),
+      answerLost: sometimes(0.3),
+      hangs: sometimes(0.1),
+    }
+    this.#database.failing = sometimes(0.05)
+  }
+
+  /** Now and then, as long as the process lives: the clock is set, space comes and goes, bits flip. */
+  #disturb(life: Life): void {
+    const chance = this.#chance
+    this.#scheduler.after(chance.between(50, 1_000), life, 'disturbance', () => {
+      if (chance.happens(0.1)) this.#wallClock.jump(chance.between(-30 * HOUR_MS, 30 * HOUR_MS))
+      if (chance.happens(0.3)) this.#disk.faults = { ...this.#disk.faults, takenBytes: 0 }
+      if (this.#options.rot === true && chance.happens(0.3)) this.#rot()
+      this.#disturb(life)
+    })
+  }
+
+  /** In sealed batches only: in the last group of an open one, damage can't be told from a torn tail. */
+  #rot(): void {
+    const sealed = pathsUnder(this.#disk.disk.root).filter(([path]) => path.endsWith('.batch'))
+    const [path, file] = sealed[this.#chance.integer(0, sealed.length - 1)] ?? []
+    if (file === undefined) return
+    const position = this.#chance.integer(0, file.sizeBytes - 1)
+    this.#note(`a bit rots at ${position} in ${path}`)
+    file.rot(position, this.#chance.integer(0, 7))
+  }
+
+  #makeStream(streamId: string): DeliveryStream {
+    const chance = this.#chance
+    const Buffering = {
+      sizeBytesMax: chance.integer(300, 4_000),
+      ageMsMax: chance.integer(1_000, 5_000),
+    }
+    const encrypted = chance.happens(0.3)
+    return {
+      streamId,
+      name: streamId,
+      arn: `arn:aws:firehose:us-east-1:000000000000:deliverystream/${streamId}`,
+      status: 'ACTIVE',
+      type: 'DirectPut',
+      createdAtMs: 0,
+      versionId: 1,
+      revision: 1,
+      tags: [],
+      encryption: encrypted
+        ? { status: 'ENABLED', keyType: 'AWS_OWNED_CMK', wrappedDataKey: 'wrapped' }
+        : { status: 'DISABLED' },
+      destinationType: LINES,
+      destination: { Prefix: 'version-1/', Buffering },
+    }
+  }
+
+  #note(text: string): void {
+    this.#trace.note(this.#scheduler.nowMs, text)
+  }
+
+  #logger(): Logger {
+    const log = (fields: object, message: string): void => {
+      const { error } = fields as { error?: unknown }
+      this.#note(`log: ${message} ${error === undefined ? '' : textOf(error)}`)
+    }
+    return { debug: log, info: log, warn: log, error: log }
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+function pathsUnder(directory: DiskDirectory, path = ''): [string, DiskFile][] {
+  return [...directory.entries].flatMap(([name, node]): [string, DiskFile][] =>
+    node instanceof DiskDirectory
+      ? pathsUnder(node, `${path}/${name}`)
+      : [[`${path}/${name}`, node]],
+  )
+}
