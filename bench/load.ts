@@ -72,7 +72,8 @@ async function execute(plan: LoadPlan): Promise<LoadResult> {
       next += 1
       if (request === undefined) return
       const sent = performance.now()
-      acceptedCount += await put(agent, plan.port, request)
+      const count = await put(agent, plan.port, request)
+      acceptedCount += count
       latenciesMs.push(performance.now() - sent)
     }
   }

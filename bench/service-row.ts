@@ -111,7 +111,6 @@ export async function createStreams(
 }
 
 interface Totals {
-  readonly accepted: number
   readonly delivered: number
   readonly pending: number
 }
@@ -122,14 +121,13 @@ async function totals(
   { signed }: Pick<ServicePlan, 'signed'>,
   streamNames: readonly string[],
 ): Promise<Totals> {
-  const sum = { accepted: 0, delivered: 0, pending: 0 }
+  const sum = { delivered: 0, pending: 0 }
   for (const name of streamNames) {
     const accessKey = signed ? ACCESS_KEY : undefined
     const status = await getJson(service.port, `/streams/${name}`, accessKey)
-    const { books } = status as { books: Totals }
-    sum.accepted += books.accepted
-    sum.delivered += books.delivered
-    sum.pending += books.pending
+    const { Books: books } = status as { Books: { Delivered: number; Pending: number } }
+    sum.delivered += books.Delivered
+    sum.pending += books.Pending
   }
   return sum
 }

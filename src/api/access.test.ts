@@ -50,13 +50,7 @@ async function request(
   }
   const credentials = { accessKeyId: key.id, secretAccessKey: key.secret, region: 'eu-west-1' }
   const signed = sign(unsigned, Buffer.from(body), credentials, Date.now())
-  client.write(
-    rawRequest(
-      { ...(signed as Record<string, string>), Host: 'standpipe' },
-      body,
-      `${method} ${path} HTTP/1.1`,
-    ),
-  )
+  client.write(rawRequest(signed as Record<string, string>, body, `${method} ${path} HTTP/1.1`))
   return await client.answer()
 }
 
@@ -111,7 +105,7 @@ test('of two equal headers none is taken for the signed one', async () => {
   const credentials = { accessKeyId: 'ROOT', secretAccessKey: ROOT.secret, region: 'x' }
   const signed = sign(unsigned, Buffer.from('{}'), credentials, Date.now())
   const again = { ...(signed as Record<string, string>), ...target('DescribeDeliveryStream') }
-  client.write(rawRequest({ ...again, Host: 'standpipe' }, '{}'))
+  client.write(rawRequest(again, '{}'))
   expect(refusalIn(await client.answer()).type).toBe('InvalidSignatureException')
 })
 
@@ -147,37 +141,42 @@ test('who may not is told so in the words of AWS, and nothing of the input', asy
   expect((await call(api, reader, 'DescribeDeliveryStream', allowed)).status).toBe(200)
 })
 
+function allowRed(action: string, key: string): JsonObject {
+  const Condition = { StringEquals: { [key]: 'red' } }
+  return { Effect: 'Allow', Action: action, Resource: '*', Condition }
+}
+
+function teamTag(team: string): JsonObject {
+  return { Tags: [{ Key: 'team', Value: team }] }
+}
+
+function doNothing(): Promise<JsonObject> {
+  return Promise.resolve({})
+}
+
 test('tags of the request and of the stream decide', async () => {
-  const own = (Action: string, key: string) => ({
-    Effect: 'Allow',
-    Action,
-    Resource: '*',
-    Condition: { StringEquals: { [key]: 'red' } },
-  })
   const red = {
     id: 'RED',
     secret: 's',
     statements: [
-      own('firehose:TagDeliveryStream', 'aws:RequestTag/team'),
-      own('firehose:DescribeDeliveryStream', 'aws:ResourceTag/team'),
+      allowRed('firehose:TagDeliveryStream', 'aws:RequestTag/team'),
+      allowRed('firehose:DescribeDeliveryStream', 'aws:ResourceTag/team'),
       {
-        ...own('firehose:UntagDeliveryStream', 'aws:ResourceTag/team'),
+        ...allowRed('firehose:UntagDeliveryStream', 'aws:ResourceTag/team'),
         Condition: { 'ForAllValues:StringNotEquals': { 'aws:TagKeys': 'team' } },
       },
     ],
   }
-  const done = () => Promise.resolve({})
   await using api = await TestApi.start({
     accessKeys: [red],
     tags: { mine: [{ Key: 'team', Value: 'red' }], yours: [{ Key: 'team', Value: 'blue' }] },
-    operations: { TagDeliveryStream: done, UntagDeliveryStream: done },
+    operations: { TagDeliveryStream: doNothing, UntagDeliveryStream: doNothing },
   })
   const statusOf = async (operation: string, input: JsonObject) =>
     (await call(api, red, operation, { DeliveryStreamName: 'mine', ...input })).status
-  const tag = (Value: string) => ({ Tags: [{ Key: 'team', Value }] })
   expect([
-    await statusOf('TagDeliveryStream', tag('red')),
-    await statusOf('TagDeliveryStream', tag('blue')),
+    await statusOf('TagDeliveryStream', teamTag('red')),
+    await statusOf('TagDeliveryStream', teamTag('blue')),
     await statusOf('DescribeDeliveryStream', {}),
     await statusOf('DescribeDeliveryStream', { DeliveryStreamName: 'yours' }),
     await statusOf('UntagDeliveryStream', { TagKeys: ['cost'] }),

@@ -264,5 +264,5 @@ test('draining that is aborted waits for nothing', async () => {
   session.client.write(rawRequest(target('DescribeDeliveryStream'), input))
   await called
   await session.api.drain(AbortSignal.abort())
-  await session.client.closed()
+  await expect(session.client.closed()).resolves.toBeUndefined()
 })

@@ -32,43 +32,19 @@ export class LocalKeyRing implements KeyRing {
 
   private constructor(keys: ReadonlyMap<string, Buffer>, clock: Clock) {
     const [currentId] = keys.keys()
-    if (currentId === undefined) throw new Error('Cannot use the key file: it holds no key')
+    if (currentId === undefined) throw new Error('Cannot use the wrapping keys: there is none')
     this.#keys = keys
     this.#currentId = currentId
     this.#clock = clock
   }
 
   /**
-   * @param text the content of a key file
+   * @param text lines of a key file, or one key in base64 alone; its id is then derived from it
    * @throws when a line is not a key; the message never shows what it is
    */
-  static fromKeyFile(text: string, clock: Clock): LocalKeyRing {
-    const keys = new Map<string, Buffer>()
-    for (const [index, rawLine] of text.split('\n').entries()) {
-      const line = rawLine.trim()
-      if (line === '' || line.startsWith('#')) continue
-      const where = `line ${index + 1} of the key file`
-      const colonAt = line.indexOf(':')
-      const keyId = line.slice(0, Math.max(colonAt, 0))
-      if (!KEY_ID_PATTERN.test(keyId)) {
-        throw new Error(`Cannot use ${where}: it must be <key id>:<32 bytes in base64>`)
-      }
-      if (keys.has(keyId)) throw new Error(`Cannot use ${where}: key id ${keyId} is there twice`)
-      keys.set(keyId, decodeKey(line.slice(colonAt + 1), where))
-    }
-    return new LocalKeyRing(keys, clock)
-  }
-
-  /**
-   * @param text keys as in a key file, also separated by commas; one without an id is named after
-   * its own hash
-   */
   static fromSetting(text: string, clock: Clock): LocalKeyRing {
-    const lines = text.split(/[,\n]/).map((entry) => {
-      const line = entry.trim()
-      return line === '' || line.startsWith('#') || line.includes(':') ? line : named(line)
-    })
-    return LocalKeyRing.fromKeyFile(lines.join('\n'), clock)
+    const isBareKey = !text.includes(':') && !text.trim().includes('\n')
+    return new LocalKeyRing(isBareKey ? bareKey(text.trim()) : parseKeyFile(text), clock)
   }
 
   makeDataKey(): DataKey {
@@ -110,9 +86,26 @@ export class LocalKeyRing implements KeyRing {
   }
 }
 
-function named(key: string): string {
-  const bytes = decodeKey(key, 'the encryption key')
-  return `${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}:${key}`
+function bareKey(text: string): Map<string, Buffer> {
+  const key = decodeKey(text, 'the wrapping key')
+  const keyId = createHash('sha256').update(key).digest('hex').slice(0, 16)
+  return new Map([[keyId, key]])
+}
+
+function parseKeyFile(text: string): Map<string, Buffer> {
+  const keys = new Map<string, Buffer>()
+  for (const [index, rawLine] of text.split('\n').entries()) {
+    const line = rawLine.trim()
+    if (line === '' || line.startsWith('#')) continue
+    const where = `line ${index + 1} of the wrapping keys`
+    const [keyId = '', encoded = ''] = line.split(':')
+    if (!KEY_ID_PATTERN.test(keyId) || encoded === '') {
+      throw new Error(`Cannot use ${where}: it must be <key id>:<32 bytes in base64>`)
+    }
+    if (keys.has(keyId)) throw new Error(`Cannot use ${where}: key id ${keyId} is there twice`)
+    keys.set(keyId, decodeKey(encoded, where))
+  }
+  return keys
 }
 
 function decodeKey(text: string, where: string): Buffer {

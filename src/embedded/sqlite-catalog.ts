@@ -107,7 +107,7 @@ export class SqliteCatalog implements Catalog {
 
   async close(): Promise<void> {
     await this.#ledger.close()
-    this.#database.close()
+    if (this.#database.isOpen) this.#database.close()
   }
 }
 

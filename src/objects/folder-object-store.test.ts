@@ -96,8 +96,8 @@ async function put(
   const spool = openSpool({ directory: parent, clock: systemClock, encrypt: false })
   await spool.write(Buffer.from(text))
   const content = await spool.finish()
-  const contentType = 'application/octet-stream'
-  await store.put({ bucket: 'bucket', key, content, contentType, ...extra }, signal)
+  const object = { bucket: 'bucket', key, content, contentType: 'text/plain', formerSha256s: [] }
+  await store.put({ ...object, ...extra }, signal)
 }
 
 async function failureOf(promise: Promise<void>): Promise<DeliveryError> {

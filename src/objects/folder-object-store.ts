@@ -64,7 +64,8 @@ export class FolderObjectStore implements ObjectStore {
     return Promise.resolve()
   }
 
-  async #put({ bucket, key, content }: PutObject, signal: AbortSignal): Promise<void> {
+  async #put(object: PutObject, signal: AbortSignal): Promise<void> {
+    const { bucket, key, content, formerSha256s } = object
     const path = objectPath(this.#root, bucket, key)
     const partialPath = join(
       this.#root,
@@ -77,7 +78,7 @@ export class FolderObjectStore implements ObjectStore {
       await writeDurably(partialPath, content, signal)
       // Opened first: from the link on, only the sync may fail, and then the effect is unknown.
       await using folder = await open(dirname(path), 'r')
-      await linkOrCompare(partialPath, path, content.sha256)
+      await linkOrCompare(partialPath, path, [content.sha256, ...formerSha256s])
       await folder.sync()
     } catch (error) {
       // Somebody may have removed a folder that was known to exist.
@@ -135,12 +136,16 @@ async function writeDurably(
   await file.sync()
 }
 
-async function linkOrCompare(partialPath: string, path: string, sha256: string): Promise<void> {
+async function linkOrCompare(
+  partialPath: string,
+  path: string,
+  acceptedSha256s: readonly string[],
+): Promise<void> {
   try {
     await link(partialPath, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    if ((await readSha256(path)) === sha256) return
+    if (acceptedSha256s.includes(await readSha256(path))) return
     throw new DeliveryError(
       'S3.PreconditionFailed',
       `Cannot put ${path}: another object is there`,

@@ -59,6 +59,8 @@ const MEMBERS = [
 
 const SIZE_IN_MBS_MAX = 128
 const INTERVAL_IN_SECONDS_MAX = 900
+/** File systems take 255, of which the longest stream's name with time and UUID takes 132. */
+const FOLDER_NAME_BYTES_MAX = 100
 
 /** The part of a configuration that every S3 configuration has. */
 export function s3Members(configuration: JsonObject): JsonObject {
@@ -159,14 +161,15 @@ function checkLogging(options: S3Configuration['CloudWatchLoggingOptions']): voi
   )
 }
 
-/** S3 takes any key; a path in a folder has no empty parts and none that lead out of it. */
+/** What stands between two slashes is a file's name in a folder; the last such also holds the rest. */
 function checkFolders({ prefix, errorOutputPrefix }: Prefixes): void {
   for (const evaluated of [...sampleEvaluations(prefix), ...sampleEvaluations(errorOutputPrefix)]) {
-    const parts = `${evaluated}object`.split('/')
-    if (parts.every((part) => !['', '.', '..'].includes(part)) && !evaluated.includes('\0'))
-      continue
+    const part = evaluated
+      .split('/')
+      .find((name) => Buffer.byteLength(name) > FOLDER_NAME_BYTES_MAX)
+    if (part === undefined) continue
     throw new ConfigurationError(
-      `The prefix '${evaluated}' is not supported where buckets are folders`,
+      `The prefix part '${part}' is too long where buckets are folders: at most ${FOLDER_NAME_BYTES_MAX} bytes`,
     )
   }
 }

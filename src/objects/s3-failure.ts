@@ -55,10 +55,12 @@ function classify(error: SdkError, signal: AbortSignal): Classification {
   if (error.name === 'CredentialsProviderError') {
     return { errorCode: 'S3.CredentialsNotFound', retryable: true, effect: 'none', brake: true }
   }
-  if (error.name === 'TimeoutError') return unknownEffect('S3.RequestTimeout')
   if (UNCONNECTED_CODES.has(error.code ?? '') || error.syscall === 'connect') {
     return { errorCode: 'S3.ConnectionFailed', retryable: true, effect: 'none', brake: false }
   }
+  // The SDK calls a broken connection a timeout, too.
+  const broken = error.code === 'ECONNRESET' || error.code === 'EPIPE'
+  if (error.name === 'TimeoutError' && !broken) return unknownEffect('S3.RequestTimeout')
   return unknownEffect(error.code === undefined ? 'S3.InternalError' : 'S3.ConnectionFailed')
 }
 
@@ -68,14 +70,19 @@ function classifyAnswer(name: string, status: number): Classification {
   const errorCode = `S3.${made ? (NAMES_BY_STATUS[status] ?? 'InternalError') : name}`
   // A conflict says that another request, perhaps an earlier one of ours, is at work on the key.
   const refused = status >= 300 && status < 500 && status !== 409
-  const missing = status === 404 && errorCode !== 'S3.NoSuchUpload'
   return {
     errorCode,
     retryable: true,
     effect: refused ? 'none' : 'unknown',
-    // 301: the bucket is in another region.
-    brake: status === 301 || status === 401 || status === 403 || missing,
+    brake: brakes(errorCode, status),
   }
+}
+
+/** Whether it takes an operator: no permission, no such bucket or key, a bucket in another region. */
+function brakes(errorCode: string, status: number): boolean {
+  if (errorCode === 'S3.NoSuchUpload') return false
+  if (/^S3\.KMS\.(NotFound|Disabled)/.test(errorCode)) return true
+  return [301, 401, 403, 404].includes(status)
 }
 
 function unknownEffect(errorCode: string): Classification {

@@ -14,7 +14,7 @@
  */
 import { createHash } from 'node:crypto'
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import type { S3ClientConfig } from '@aws-sdk/client-s3'
+import type { HeadObjectCommandOutput, S3ClientConfig } from '@aws-sdk/client-s3'
 import { silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
 import { DeliveryError } from '../destination.ts'
@@ -194,7 +194,7 @@ export class S3ObjectStore implements ObjectStore {
    * @throws DeliveryError when it exists with other bytes
    */
   async #holds(object: PutObject, signal: AbortSignal): Promise<boolean> {
-    const { bucket, key, content } = object
+    const { bucket, key, content, formerSha256s } = object
     const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' })
     let head
     try {
@@ -203,14 +203,10 @@ export class S3ObjectStore implements ObjectStore {
       if (statusOf(error) === 404) return false
       throw error
     }
-    if (head.ContentLength === content.sizeBytes) {
-      const sha256 = head.ChecksumSHA256 ?? ''
-      // An object of parts has no checksum that we could compare; its bytes have.
-      const known = head.ChecksumType !== 'COMPOSITE' && sha256 !== '' && !sha256.includes('-')
-      const equal = known
-        ? Buffer.from(sha256, 'base64').toString('hex') === content.sha256
-        : (await this.#readSha256(bucket, key, signal)) === content.sha256
-      if (equal) return true
+    const sameSize = head.ContentLength === content.sizeBytes
+    if (sameSize || formerSha256s.length > 0) {
+      const sha256 = wholeSha256(head) ?? (await this.#readSha256(bucket, key, signal))
+      if (sha256 === content.sha256 || formerSha256s.includes(sha256)) return true
     }
     throw new DeliveryError(
       'S3.PreconditionFailed',
@@ -239,6 +235,16 @@ export class S3ObjectStore implements ObjectStore {
         : { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKeyArn }),
     }
   }
+}
+
+/** In hex. An object of parts has at most a checksum of checksums, which says nothing to us. */
+function wholeSha256({
+  ChecksumSHA256,
+  ChecksumType,
+}: HeadObjectCommandOutput): string | undefined {
+  if (ChecksumSHA256 === undefined || ChecksumType === 'COMPOSITE') return undefined
+  if (ChecksumSHA256.includes('-')) return undefined
+  return Buffer.from(ChecksumSHA256, 'base64').toString('hex')
 }
 
 function clientConfiguration(options: S3ObjectStoreOptions): S3ClientConfig {

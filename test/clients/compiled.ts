@@ -39,4 +39,3 @@ export const rustSdk: ClientKind = {
     return (connection) => new LineCaller([`${folder}/debug/client`], connection, encode)
   },
 }
-

@@ -84,14 +84,16 @@ function splitHeader(line: string): [string, string] {
   return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
 }
 
-/** A request as text, with its Content-Length unless the headers say otherwise. */
+/** A request as text. Host and Content-Length are added where the headers have none. */
 export function rawRequest(
   headers: Readonly<Record<string, string>>,
   body: string,
   requestLine = 'POST / HTTP/1.1',
 ): string {
-  const all = { Host: 'standpipe', 'Content-Length': String(Buffer.byteLength(body)), ...headers }
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`)
+  const given = new Set(Object.keys(headers).map((name) => name.toLowerCase()))
+  const defaults = { host: 'standpipe', 'content-length': String(Buffer.byteLength(body)) }
+  const added = Object.entries(defaults).filter(([name]) => !given.has(name))
+  const lines = [...added, ...Object.entries(headers)].map(([name, value]) => `${name}: ${value}`)
   return `${requestLine}\r\n${lines.join('\r\n')}\r\n\r\n${body}`
 }
 

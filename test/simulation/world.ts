@@ -84,6 +84,7 @@ class World {
   readonly #database: SimulatedDatabase
   readonly #workload: Workload
   readonly #failures: string[] = []
+  readonly #rotten = new Set<DiskFile>()
 
   constructor(options: SimulationOptions) {
     const { seed, echo } = options
@@ -264,13 +265,19 @@ class World {
     })
   }
 
-  /** In sealed batches only: in the last group of an open one, damage can't be told from a torn tail. */
+  /**
+   * One bit a file, and in sealed batches only: in the last group of an open one, damage can't be
+   * told from a torn tail.
+   */
   #rot(): void {
-    const sealed = pathsUnder(this.#disk.disk.root).filter(([path]) => path.endsWith('.batch'))
+    const sealed = pathsUnder(this.#disk.disk.root).filter(
+      ([path, file]) => path.endsWith('.batch') && !this.#rotten.has(file),
+    )
     const [path, file] = sealed[this.#chance.integer(0, sealed.length - 1)] ?? []
     if (file === undefined) return
     const position = this.#chance.integer(0, file.sizeBytes - 1)
     this.#note(`a bit rots at ${position} in ${path}`)
+    this.#rotten.add(file)
     file.rot(position, this.#chance.integer(0, 7))
   }
 

@@ -76,13 +76,14 @@ async function encrypt(
 }
 
 function checked(properties: JsonObject, { configuration }: ApiContext): JsonObject {
-  // An empty list is fine in CloudFormation, which knows no request for it to be missing from.
+  // Unlike a request, a declaration may say that there are no tags.
   const { Tags, ...others } = properties
-  const declared = Array.isArray(Tags) && Tags.length === 0 ? others : properties
+  const isUntagged = Array.isArray(Tags) && Tags.length === 0
+  const declared = isUntagged ? others : properties
   const input = validateInput('CreateDeliveryStream', declared, configuration)
   const unknown = unknownMember(declared, input, '')
   if (unknown !== undefined) throw invalidArgument(`Unknown property ${unknown}`)
-  return input
+  return isUntagged ? { ...input, Tags } : input
 }
 
 /** The first member that the check did not let through. Null is absent, not unknown. */

