@@ -12,7 +12,10 @@ export interface AppendTarget {
   readonly sizeBytesMax: number
   /** The open batch is due this long after its first record. */
   readonly ageMsMax: number
-  /** Present while server-side encryption is on for the stream. */
+  /**
+   * Present while server-side encryption is on for the stream. A batch is under one key, or under
+   * none: an append under another than the open batch's seals that first.
+   */
   readonly dataKey?: DataKey
 }
 
@@ -68,7 +71,8 @@ export interface OpenBatch {
 export interface BatchStore extends BatchContents {
   /**
    * Appends one chunk to the stream's open batch, opening and sealing as the target asks. Resolves
-   * when the chunk is durable, and only then. Appends of one stream keep their order.
+   * when the chunk is durable, and only then. Appends of one stream keep their order. Once it has
+   * settled, the store has no more use for the payload's memory.
    * @throws AppendError
    */
   append(target: AppendTarget, chunk: Chunk): Promise<Appended>

@@ -11,9 +11,9 @@ import type { Chunk } from './batch.ts'
 
 const LENGTH_BYTES = 4
 
-/** Room for a payload of `recordCount` records with `dataBytes` bytes in all; not yet filled. */
-export function allocatePayload(recordCount: number, dataBytes: number): Buffer {
-  return Buffer.allocUnsafe(recordCount * LENGTH_BYTES + dataBytes)
+/** Size of a payload of `recordCount` records with `dataBytes` bytes in all. */
+export function payloadBytes(recordCount: number, dataBytes: number): number {
+  return recordCount * LENGTH_BYTES + dataBytes
 }
 
 /** Where the data begins within a payload. */
@@ -31,7 +31,7 @@ export function recordLength(payload: Buffer, index: number): number {
 
 export function chunkOf(records: readonly Uint8Array[], arrivalMs: number): Chunk {
   const dataBytes = records.reduce((sum, record) => sum + record.byteLength, 0)
-  const payload = allocatePayload(records.length, dataBytes)
+  const payload = Buffer.allocUnsafe(payloadBytes(records.length, dataBytes))
   let offset = dataOffset(records.length)
   for (const [index, record] of records.entries()) {
     setRecordLength(payload, index, record.byteLength)

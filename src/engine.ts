@@ -8,11 +8,12 @@ import { destinationTypes } from '../destinations/index.ts'
 import { AccessKeys } from './api/access-keys.ts'
 import type { ApiContext } from './api/context.ts'
 import { declareStream } from './api/operations/declare-stream.ts'
-import { finishInterrupted } from './api/operations/finish-interrupted.ts'
+import { finishDeletions } from './api/operations/delete-delivery-stream.ts'
 import { operations } from './api/operations/index.ts'
 import { RequestHandler } from './api/request-handler.ts'
 import { metricsRoute } from './api/rest/metrics.ts'
 import { routes } from './api/rest/index.ts'
+import { BufferPool } from './base/buffer-pool.ts'
 import type { Clock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
 import { PrometheusMetrics } from './base/prometheus-metrics.ts'
@@ -119,11 +120,12 @@ export async function openEngine(
     catalog,
     ledger,
     dataKeys: keyRing,
+    buffers: new BufferPool(),
     clock,
     logger,
     metrics,
   }
-  await finishInterrupted(context)
+  await finishDeletions(context)
   await declareStreams(settings, context)
   await enqueueBacklog(context)
   return {

@@ -184,6 +184,24 @@ test('tags of the request and of the stream decide', async () => {
   ]).toEqual([200, 400, 200, 400, 200, 400])
 })
 
+test('tags and names that an operation does not read decide nothing', async () => {
+  const cunning = {
+    id: 'CUNNING',
+    secret: 's',
+    statements: [
+      allowRed('firehose:D*', 'aws:RequestTag/team'),
+      { Effect: 'Allow', Action: 'firehose:List*', Resource: LOGS },
+    ],
+  }
+  const operations = { ListDeliveryStreams: doNothing }
+  await using api = await TestApi.start({ accessKeys: [cunning], operations })
+  const input = { DeliveryStreamName: 'logs', ...teamTag('red') }
+  expect([
+    (await call(api, cunning, 'DescribeDeliveryStream', input)).body['__type'],
+    (await call(api, cunning, 'ListDeliveryStreams', input)).body['__type'],
+  ]).toEqual(['AccessDeniedException', 'AccessDeniedException'])
+})
+
 test('creating with tags asks for leave to tag', async () => {
   const maker = {
     id: 'MAKER',

@@ -3,6 +3,7 @@ import { isJsonObject } from '../base/json.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { AccessKeys } from './access-keys.ts'
 import type { ApiContext } from './context.ts'
+import { OPERATION_INPUTS, shapeOf } from './model/model.ts'
 import type { Caller } from './operation.ts'
 import type { Tags } from './policy-conditions.ts'
 import { streamArn } from './stream-arn.ts'
@@ -29,9 +30,10 @@ export class Authorizer {
    */
   authorizeOperation(caller: Caller, operationName: string, input: JsonObject): void {
     if (this.#keys === undefined) return
-    const streamName = ownString(input, 'DeliveryStreamName')
-    const requestTags = readTags(input)
-    const tagKeys = [...requestTags.keys(), ...readTagKeys(input)]
+    const known = knownMembers(operationName, input)
+    const streamName = ownString(known, 'DeliveryStreamName')
+    const requestTags = readTags(known)
+    const tagKeys = [...requestTags.keys(), ...readTagKeys(known)]
     this.#authorize(caller, `firehose:${operationName}`, streamName, requestTags, tagKeys)
     if (operationName === 'CreateDeliveryStream' && requestTags.size > 0) {
       this.#authorize(caller, 'firehose:TagDeliveryStream', streamName, requestTags, tagKeys)
@@ -68,6 +70,16 @@ export class Authorizer {
     const tags = this.#context.registry.find(streamName)?.tags ?? []
     return new Map(tags.map(({ Key, Value }) => [Key, Value ?? '']))
   }
+}
+
+/**
+ * Only what the operation reads may decide: tags that are sent along with an operation that ignores
+ * them would else meet a condition without being set.
+ */
+function knownMembers(operationName: string, input: JsonObject): JsonObject {
+  const shape = shapeOf(OPERATION_INPUTS.get(operationName) ?? '')
+  const isKnown = (member: string) => shape.type === 'structure' && shape.members.has(member)
+  return Object.fromEntries(Object.entries(input).filter(([member]) => isKnown(member)))
 }
 
 function ownString(object: JsonObject, member: string): string | undefined {

@@ -3,6 +3,7 @@
  * arrive, and bounded in sum over all requests. A body goes from the socket into one buffer.
  */
 import type { IncomingMessage } from 'node:http'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import { ApiError, slowDown } from './exceptions.ts'
 
 const CHUNKED_CAPACITY_BYTES = 64 * 1024
@@ -56,10 +57,13 @@ export function declaredLength(request: IncomingMessage, bytesMax: number): numb
 /** Collects one request's body. What it holds of the budget it holds until `release`. */
 export class BodyReader {
   readonly #budget: BodyBudget
+  readonly #buffers: BufferPool
   #heldBytes = 0
+  #body: Buffer | undefined
 
-  constructor(budget: BodyBudget) {
+  constructor(budget: BodyBudget, buffers: BufferPool) {
     this.#budget = budget
+    this.#buffers = buffers
   }
 
   /**
@@ -73,7 +77,7 @@ export class BodyReader {
     bytesMax: number,
   ): Promise<Buffer> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-    const collected = new GrowingBuffer(lengthBytes ?? CHUNKED_CAPACITY_BYTES)
+    const collected = new GrowingBuffer(lengthBytes ?? CHUNKED_CAPACITY_BYTES, this.#buffers)
     const take = (bytes: Buffer): void => {
       const refusal = this.#admit(bytes.byteLength, bytesMax)
       if (refusal === undefined) return collected.add(bytes)
@@ -82,9 +86,14 @@ export class BodyReader {
       reject(refusal)
     }
     request.on('data', take)
-    request.once('end', () => resolve(collected.finish()))
+    request.once('end', () => {
+      this.#body = collected.finish()
+      resolve(this.#body)
+    })
     request.once('error', (error) => reject(new RequestAborted(error.message, { cause: error })))
-    request.once('close', () => reject(new RequestAborted('Client went away within its request')))
+    request.once('close', () => {
+      if (!request.readableEnded) reject(new RequestAborted('Client went away within its request'))
+    })
     return promise
   }
 
@@ -92,6 +101,8 @@ export class BodyReader {
   release(): void {
     this.#budget.give(this.#heldBytes)
     this.#heldBytes = 0
+    if (this.#body !== undefined) this.#buffers.give(this.#body)
+    this.#body = undefined
   }
 
   #admit(bytes: number, bytesMax: number): ApiError | undefined {
@@ -105,11 +116,13 @@ export class BodyReader {
 /** One buffer that is as large as the body from its first byte on, or doubles as a chunked body grows. */
 class GrowingBuffer {
   readonly #firstCapacityBytes: number
+  readonly #buffers: BufferPool
   #buffer: Buffer = Buffer.alloc(0)
   #filledBytes = 0
 
-  constructor(firstCapacityBytes: number) {
+  constructor(firstCapacityBytes: number, buffers: BufferPool) {
     this.#firstCapacityBytes = firstCapacityBytes
+    this.#buffers = buffers
   }
 
   add(bytes: Buffer): void {
@@ -126,8 +139,9 @@ class GrowingBuffer {
   #grow(neededBytes: number): void {
     const doubledBytes = 2 * this.#buffer.byteLength
     const capacityBytes = Math.max(neededBytes, doubledBytes, this.#firstCapacityBytes)
-    const grown = Buffer.allocUnsafe(capacityBytes)
+    const grown = this.#buffers.take(capacityBytes)
     this.#buffer.copy(grown, 0, 0, this.#filledBytes)
+    this.#buffers.give(this.#buffer)
     this.#buffer = grown
   }
 }

@@ -1,3 +1,4 @@
+import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
@@ -28,6 +29,8 @@ export interface ApiContext {
   /** Books and backlog of a stream, in one piece. */
   readonly ledger: Ledger
   readonly dataKeys: DataKeyMaker | undefined
+  /** For bodies and payloads, which live as long as their request. */
+  readonly buffers: BufferPool
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics

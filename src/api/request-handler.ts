@@ -81,7 +81,7 @@ export class RequestHandler {
     options: { readonly close: () => boolean; readonly awaitsContinue: boolean },
   ): Promise<void> {
     const requestId = makeUuid(this.#context.clock)
-    const reader = new BodyReader(this.#budget)
+    const reader = new BodyReader(this.#budget, this.#context.buffers)
     let invited = !options.awaitsContinue
     const invite = (): void => {
       if (!invited) response.writeContinue()

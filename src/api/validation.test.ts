@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
+import { compilePattern } from './constraints.ts'
 import { ApiError } from './exceptions.ts'
 import { parseJsonBody } from './json-body.ts'
 import constraints from './model/firehose-constraints.json' with { type: 'json' }
-import { compilePattern, validateInput } from './validation.ts'
+import { validateInput } from './validation.ts'
 import type { JsonObject } from '../base/json.ts'
 
 const ROLE = 'arn:aws:iam::000000000000:role/firehose'
@@ -170,6 +171,6 @@ test('of a million mistakes a few are told', () => {
 test('JavaScript reads every pattern of the model', () => {
   const scalars = Object.values(constraints.scalars)
   const patterns = scalars.flatMap((scalar) => ('pattern' in scalar ? [scalar.pattern] : []))
-  const compiled = patterns.map((pattern) => compilePattern(pattern))
-  expect(compiled).toHaveLength(81)
+  expect(patterns).toContain('[a-zA-Z0-9_.-]+')
+  expect(() => patterns.map((pattern) => compilePattern(pattern))).not.toThrow()
 })

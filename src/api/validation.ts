@@ -10,29 +10,15 @@
 import { strict as assert } from 'node:assert'
 import { isJsonObject } from '../base/json.ts'
 import type { Json, JsonObject } from '../base/json.ts'
+import { constraintsOf, failedConstraints, failedLength } from './constraints.ts'
+import type { ConstraintOptions } from './constraints.ts'
 import { serializationError, validationError } from './exceptions.ts'
 import { OPERATION_INPUTS, shapeOf } from './model/model.ts'
 import type { ListShape, MapShape, ScalarShape, StructureShape } from './model/model.ts'
-
-export interface ValidationOptions {
-  /** Refuse what only Standpipe takes. */
-  readonly strictAws: boolean
-}
+import { requireType } from './wire-type.ts'
 
 /** Bounds the answer to an input with a million mistakes. */
 const VIOLATION_COUNT_MAX = 20
-
-/** Sets that AWS prints in an order other than its model's. */
-const ENUM_ORDERS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['CompressionFormat', ['ZIP', 'HADOOP_SNAPPY', 'Snappy', 'GZIP', 'UNCOMPRESSED']],
-])
-
-/** Values that Standpipe takes beyond AWS's sets. */
-const ENUM_EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['CompressionFormat', ['ZSTD']],
-])
-
-const BASE64_PATTERN = /^[A-Za-z0-9+/]*={0,2}$/
 
 /**
  * Checks the input of an operation of the model.
@@ -42,7 +28,7 @@ const BASE64_PATTERN = /^[A-Za-z0-9+/]*={0,2}$/
 export function validateInput(
   operationName: string,
   input: JsonObject,
-  options: ValidationOptions = { strictAws: false },
+  options: ConstraintOptions = { strictAws: false },
 ): JsonObject {
   const shapeName = OPERATION_INPUTS.get(operationName)
   assert(shapeName !== undefined, `the model has no operation ${operationName}`)
@@ -57,10 +43,10 @@ export function validateInput(
 /** One input's walk along the model. Its depth is the model's, whatever the input holds. */
 class Validation {
   readonly violations: string[] = []
-  readonly #strictAws: boolean
+  readonly #options: ConstraintOptions
 
-  constructor({ strictAws }: ValidationOptions) {
-    this.#strictAws = strictAws
+  constructor(options: ConstraintOptions) {
+    this.#options = options
   }
 
   structure(shape: StructureShape, value: Json, path: string): JsonObject {
@@ -139,22 +125,7 @@ class Validation {
   }
 
   #failedConstraints(shapeName: string, shape: ScalarShape, value: Json): readonly string[] {
-    requireType(shape, value)
-    if (typeof value === 'number') return presentOnly(failedRange(shape, value))
-    if (typeof value !== 'string') return []
-    const length = lengthOf(shape, value)
-    const wrongLength = failedLength(shape, length)
-    // A value that is too long never meets a pattern: some take quadratic time.
-    const wrongForm = length > (shape.max ?? Infinity) ? undefined : failedPattern(shape, value)
-    return presentOnly(wrongLength, wrongForm, this.#failedEnum(shapeName, shape, value))
-  }
-
-  #failedEnum(shapeName: string, shape: ScalarShape, value: string): string | undefined {
-    if (shape.enum === undefined || shape.enum.includes(value)) return undefined
-    if (!this.#strictAws && ENUM_EXTENSIONS.get(shapeName)?.includes(value) === true) {
-      return undefined
-    }
-    return enumConstraint(shapeName, shape.enum)
+    return failedConstraints(shapeName, shape, requireType(shape, value), this.#options)
   }
 
   #violate(path: string, constraint: string): void {
@@ -166,98 +137,4 @@ class Validation {
 function joinPath(path: string, member: string): string {
   const camelCase = member.charAt(0).toLowerCase() + member.slice(1)
   return path === '' ? camelCase : `${path}.${camelCase}`
-}
-
-function requireType({ type }: ScalarShape, value: Json): void {
-  if (typeof value === 'object') {
-    const found = Array.isArray(value) ? 'list' : 'structure or map'
-    throw serializationError(`Start of ${found} found where not expected`)
-  }
-  const fits =
-    type === 'string' || type === 'blob'
-      ? typeof value === 'string'
-      : type === 'boolean'
-        ? typeof value === 'boolean'
-        : type === 'integer'
-          ? Number.isInteger(value)
-          : typeof value === 'number'
-  if (!fits) throw serializationError(`${tokenOf(value)} cannot be converted to ${classOf(type)}`)
-  if (type === 'blob' && !isBase64(value as string)) {
-    throw serializationError('Cannot decode a blob: not base64')
-  }
-}
-
-function tokenOf(value: Json): string {
-  if (typeof value === 'boolean') return value ? 'TRUE_VALUE' : 'FALSE_VALUE'
-  return typeof value === 'number' ? 'NUMBER_VALUE' : 'STRING_VALUE'
-}
-
-function classOf(type: ScalarShape['type']): string {
-  return type.charAt(0).toUpperCase() + type.slice(1)
-}
-
-function isBase64(value: string): boolean {
-  return value.length % 4 === 0 && BASE64_PATTERN.test(value)
-}
-
-/** Of a blob, the length of the bytes that it stands for. */
-function lengthOf({ type }: ScalarShape, value: string): number {
-  return type === 'blob' ? Buffer.byteLength(value, 'base64') : value.length
-}
-
-function failedLength(
-  { min = 0, max = Infinity }: { readonly min?: number; readonly max?: number },
-  length: number,
-): string | undefined {
-  if (length < min) return lengthConstraint('greater', min)
-  if (length > max) return lengthConstraint('less', max)
-  return undefined
-}
-
-function failedRange({ min = -Infinity, max = Infinity }: ScalarShape, value: number) {
-  if (value < min) return `Member must have value greater than or equal to ${min}`
-  if (value > max) return `Member must have value less than or equal to ${max}`
-  return undefined
-}
-
-function failedPattern({ pattern }: ScalarShape, value: string): string | undefined {
-  if (pattern === undefined || compilePattern(pattern).test(value)) return undefined
-  return patternConstraint(pattern)
-}
-
-function constraintsOf(shapeName: string, shape: ScalarShape): readonly string[] {
-  return presentOnly(
-    shape.max === undefined ? undefined : lengthConstraint('less', shape.max),
-    shape.min === undefined ? undefined : lengthConstraint('greater', shape.min),
-    shape.pattern === undefined ? undefined : patternConstraint(shape.pattern),
-    shape.enum === undefined ? undefined : enumConstraint(shapeName, shape.enum),
-  )
-}
-
-function lengthConstraint(side: 'greater' | 'less', limit: number): string {
-  return `Member must have length ${side} than or equal to ${limit}`
-}
-
-function patternConstraint(pattern: string): string {
-  return `Member must satisfy regular expression pattern: ${pattern}`
-}
-
-function enumConstraint(shapeName: string, values: readonly string[]): string {
-  const ordered = ENUM_ORDERS.get(shapeName) ?? values
-  return `Member must satisfy enum value set: [${ordered.join(', ')}]`
-}
-
-function presentOnly(...values: readonly (string | undefined)[]): readonly string[] {
-  return values.filter((value) => value !== undefined)
-}
-
-const compiledPatterns = new Map<string, RegExp>()
-
-/** The model's patterns are Java's and mean the whole value. Only `\p{…}` needs the flag `u`. */
-export function compilePattern(pattern: string): RegExp {
-  const known = compiledPatterns.get(pattern)
-  if (known !== undefined) return known
-  const expression = new RegExp(`^(?:${pattern})$`, pattern.includes('\\p{') ? 'u' : '')
-  compiledPatterns.set(pattern, expression)
-  return expression
 }

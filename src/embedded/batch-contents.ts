@@ -8,9 +8,9 @@ import { CHUNK_FACTS_BYTES, decodeHeader, FOOTER_BYTES, HEADER_BYTES } from './b
 import { BatchPaths } from './batch-paths.ts'
 import { scanFrames } from './batch-scan.ts'
 import type { ChunkFrame } from './batch-scan.ts'
-import { openIfThere, unlinkIfThere, withFile } from './file-operations.ts'
+import { unlinkIfThere, withFile } from './file-operations.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
-import { decodeManifest, encodeManifest } from './manifest-file.ts'
+import { encodeManifest, readManifest } from './manifest-file.ts'
 import { Quarantine } from './quarantine.ts'
 
 export interface BatchFileContentsOptions {
@@ -45,16 +45,8 @@ export class BatchFileContents implements BatchContents {
     })
   }
 
-  async manifest(batch: SealedBatch): Promise<Manifest | undefined> {
-    const file = await openIfThere(this.#fileSystem, this.#paths.file(batch, 'manifest'))
-    if (file === undefined) return undefined
-    try {
-      const buffer = Buffer.allocUnsafe(await file.sizeBytes())
-      const readBytes = await file.read(buffer, 0)
-      return decodeManifest(buffer.subarray(0, readBytes), batch.batchId)
-    } finally {
-      await file.close()
-    }
+  manifest(batch: SealedBatch): Promise<Manifest | undefined> {
+    return readManifest(this.#fileSystem, this.#paths.file(batch, 'manifest'), batch.batchId)
   }
 
   async freeze(batch: SealedBatch, manifest: Manifest): Promise<void> {

@@ -152,8 +152,8 @@ export function encodeVoid(sizeBytes: number, seed: number): Buffer {
   return header
 }
 
-/** Bytes of record data in the chunk, without framing. */
-export function chunkDataBytes({ kind, payloadBytes, recordCount }: ChunkHeader): number {
+/** Bytes of record data in the chunk that the header is of, without framing. */
+export function storedDataBytes({ kind, payloadBytes, recordCount }: ChunkHeader): number {
   const overheadBytes = kind === 'encrypted' ? CIPHER_OVERHEAD_BYTES : 0
   return payloadBytes - overheadBytes - dataOffset(recordCount)
 }

@@ -15,10 +15,9 @@ import type {
 } from '../batch-store.ts'
 import type { Manifest } from '../manifest.ts'
 import { BatchFileContents } from './batch-contents.ts'
-import { BatchPaths, parseFileName } from './batch-paths.ts'
+import { BatchPaths } from './batch-paths.ts'
 import { appendError, BatchWriter } from './batch-writer.ts'
-import { makeDirectories, openIfThere, unlinkIfThere, withFile } from './file-operations.ts'
-import { errorCode } from './file-system.ts'
+import { makeDirectories, unlinkIfThere, withFileIfThere } from './file-operations.ts'
 import type { FileSystem } from './file-system.ts'
 import { Quarantine } from './quarantine.ts'
 import { readFooter } from './recovery.ts'
@@ -27,6 +26,7 @@ import type { RoomLimits } from './room.ts'
 import { Sealer } from './sealer.ts'
 import { findFiles, putInOrder, startUp } from './start-up.ts'
 import type { FoundFile, StartUpOptions } from './start-up.ts'
+import { StreamDirectories } from './stream-directories.ts'
 import { StreamWriter } from './stream-writer.ts'
 
 /** How often a file is tried that could not be recovered. */
@@ -60,8 +60,7 @@ export class BatchFiles implements BatchStore {
   readonly #room: Room
   readonly #sealer: Sealer
   readonly #writers = new Map<string, StreamWriter>()
-  /** Streams whose directory is known to be durable. */
-  readonly #directories = new Set<string>()
+  readonly #directories: StreamDirectories
   /** Files that the disk did not let start-up recover. */
   readonly #unrecovered = new Map<BatchId, FoundFile>()
   #recoverAtMs = -Infinity
@@ -72,6 +71,7 @@ export class BatchFiles implements BatchStore {
     this.#options = options
     this.#paths = new BatchPaths(dataDirectory)
     this.#ids = new BatchIds(clock)
+    this.#directories = new StreamDirectories(fileSystem, this.#paths)
     this.#contents = new BatchFileContents({ dataDirectory, fileSystem, keyRing, logger })
     this.#quarantine = new Quarantine({ fileSystem, paths: this.#paths, logger })
     this.#room = new Room({
@@ -88,6 +88,8 @@ export class BatchFiles implements BatchStore {
   /** Recovers what an earlier process left. */
   static async open(options: BatchFilesOptions): Promise<BatchFiles> {
     const store = new BatchFiles(options)
+    // The directory itself first: whoever made it need not have made it durable.
+    await makeDirectories(options.fileSystem, options.dataDirectory)
     await makeDirectories(options.fileSystem, store.#paths.batches)
     await makeDirectories(options.fileSystem, store.#paths.quarantine)
     await startUp(store.#startUpOptions(), {
@@ -137,11 +139,12 @@ export class BatchFiles implements BatchStore {
     const { fileSystem, logger } = this.#options
     for await (const { name, kind } of findFiles(this.#startUpOptions())) {
       if (kind !== 'batch') continue
-      const file = await openIfThere(fileSystem, this.#paths.file(name, 'batch'))
-      if (file === undefined) continue
-      const batch = await withFile(Promise.resolve(file), (file) => readFooter(file, name))
-      if (batch === undefined) logger.error(name, 'The footer of a batch file is damaged.')
-      else yield batch
+      const path = this.#paths.file(name, 'batch')
+      const found = await withFileIfThere(fileSystem, path, async (file) => ({
+        batch: await readFooter(file, name),
+      }))
+      if (found?.batch !== undefined) yield found.batch
+      else if (found !== undefined) logger.error(name, 'The footer of a batch file is damaged.')
     }
   }
 
@@ -162,7 +165,10 @@ export class BatchFiles implements BatchStore {
   discard(streamId: string): Promise<void> {
     return this.#writer(streamId).release(async () => {
       await this.#sealer.close(streamId)
-      await this.#removeDirectory(streamId)
+      await this.#directories.remove(streamId, ({ batchId }, sizeBytes) => {
+        const wasCounted = !this.#unrecovered.delete(batchId)
+        if (wasCounted) this.#room.giveBack(sizeBytes, 1)
+      })
     })
   }
 
@@ -209,7 +215,7 @@ export class BatchFiles implements BatchStore {
   async #openBatch(target: AppendTarget): Promise<BatchWriter> {
     const { fileSystem, clock, logger } = this.#options
     try {
-      await this.#makeDirectory(target.streamId)
+      await this.#directories.make(target.streamId)
     } catch (error) {
       throw appendError(error)
     }
@@ -222,40 +228,6 @@ export class BatchFiles implements BatchStore {
       paths: this.#paths,
       logger,
     })
-  }
-
-  async #makeDirectory(streamId: string): Promise<void> {
-    if (this.#directories.has(streamId)) return
-    await makeDirectories(this.#options.fileSystem, this.#paths.stream(streamId))
-    this.#directories.add(streamId)
-  }
-
-  async #removeDirectory(streamId: string): Promise<void> {
-    const { fileSystem } = this.#options
-    const directory = this.#paths.stream(streamId)
-    this.#directories.delete(streamId)
-    for (const fileName of await fileSystem.list(directory)) {
-      const parsed = parseFileName(fileName)
-      if (parsed === undefined) continue
-      const { batchId, kind } = parsed
-      const path = this.#paths.file({ streamId, batchId }, kind)
-      const sizeBytes = await this.#sizeBytes(path)
-      const removed = await unlinkIfThere(fileSystem, path)
-      const counted = (kind === 'batch' || kind === 'open') && !this.#unrecovered.delete(batchId)
-      if (removed && counted) this.#room.giveBack(sizeBytes, 1)
-    }
-    try {
-      await fileSystem.removeDirectory(directory)
-    } catch (error) {
-      // Files of somebody else keep it; and a stream that never had records has none.
-      if (!['ENOENT', 'ENOTEMPTY'].includes(errorCode(error) ?? '')) throw error
-    }
-    await fileSystem.syncDirectory(this.#paths.batches)
-  }
-
-  async #sizeBytes(path: string): Promise<number> {
-    const file = await openIfThere(this.#options.fileSystem, path)
-    return file === undefined ? 0 : withFile(Promise.resolve(file), (file) => file.sizeBytes())
   }
 
   async #recoverAgain(monotonicMs: number): Promise<void> {

@@ -26,19 +26,6 @@ export async function unlinkIfThere(fileSystem: FileSystem, path: string): Promi
   }
 }
 
-/** Undefined when there is no file. */
-export async function openIfThere(
-  fileSystem: FileSystem,
-  path: string,
-): Promise<OpenFile | undefined> {
-  try {
-    return await fileSystem.open(path, 'read')
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 /** Opens the file for as long as `use` takes. */
 export async function withFile<Result>(
   opening: Promise<OpenFile>,
@@ -50,4 +37,20 @@ export async function withFile<Result>(
   } finally {
     await file.close()
   }
+}
+
+/** Opens the file for reading, for as long as `use` takes; undefined when there is none. */
+export async function withFileIfThere<Result>(
+  fileSystem: FileSystem,
+  path: string,
+  use: (file: OpenFile) => Promise<Result>,
+): Promise<Result | undefined> {
+  let file: OpenFile
+  try {
+    file = await fileSystem.open(path, 'read')
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+  return withFile(Promise.resolve(file), use)
 }

@@ -134,6 +134,7 @@ export class LocalQueue implements DeliveryQueue {
     this.#change(stream, () => {
       for (const entry of stream.entries) this.#forget(entry)
       stream.inFlightCount = 0
+      // Whatever still knows the stream, as the heap does, gets no claim from it.
       stream.paused = true
     })
     for (const [token, entry] of this.#claims) {

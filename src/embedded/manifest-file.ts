@@ -3,16 +3,17 @@
  * is written under a temporary name, synced and renamed, so that it is there as a whole or not.
  */
 import { crc32 } from 'node:zlib'
-import type { Manifest } from '../manifest.ts'
 import type { BatchId } from '../batch.ts'
+import type { Manifest } from '../manifest.ts'
+import { withFileIfThere } from './file-operations.ts'
+import type { FileSystem } from './file-system.ts'
 
 export function encodeManifest(manifest: Manifest): Buffer {
   const json = JSON.stringify(manifest)
   return Buffer.from(`${json}\n${checksum(json)}\n`)
 }
 
-/** @throws when the bytes are not the manifest of `batchId` */
-export function decodeManifest(bytes: Buffer, batchId: BatchId): Manifest {
+function decodeManifest(bytes: Buffer, batchId: BatchId): Manifest {
   const [json = '', sum] = bytes.toString().split('\n')
   if (sum !== checksum(json)) {
     throw new Error(`Cannot read the manifest of batch ${batchId}: its checksum is wrong`)
@@ -22,6 +23,22 @@ export function decodeManifest(bytes: Buffer, batchId: BatchId): Manifest {
     throw new Error(`Cannot read the manifest of batch ${batchId}: it is another batch's`)
   }
   return manifest
+}
+
+/**
+ * Undefined when there is no file.
+ * @throws when the file is not the manifest of `batchId`
+ */
+export async function readManifest(
+  fileSystem: FileSystem,
+  path: string,
+  batchId: BatchId,
+): Promise<Manifest | undefined> {
+  return withFileIfThere(fileSystem, path, async (file) => {
+    const buffer = Buffer.allocUnsafe(await file.sizeBytes())
+    const readBytes = await file.read(buffer, 0)
+    return decodeManifest(buffer.subarray(0, readBytes), batchId)
+  })
 }
 
 function checksum(json: string): string {

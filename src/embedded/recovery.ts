@@ -12,9 +12,10 @@
 import { strict as assert } from 'node:assert'
 import type { SealedBatch, SealReason } from '../batch.ts'
 import {
-  chunkDataBytes,
+  storedDataBytes,
   chunkSeed,
   decodeFooter,
+  decodeHeader,
   encodeFooter,
   encodeVoid,
   FOOTER_BYTES,
@@ -26,14 +27,19 @@ import type { ChunkFrame, DamagedFrame, FrameRange } from './batch-scan.ts'
 import type { OpenFile } from './file-system.ts'
 import type { Quarantine } from './quarantine.ts'
 
+const REWRITE_BYTES = 1024 * 1024
+
 /** What the chunks of a batch file tell, without a footer. */
-export interface Survey {
+interface Survey {
   readonly recordCount: number
   readonly dataBytes: number
   readonly firstArrivalMs: number
   readonly lastArrivalMs: number
   /** Where the last chunk ends that stays. */
   readonly endOffset: number
+  /** Where the last group begins. All before it was synced. */
+  readonly lastGroupOffset: number
+  readonly isEncrypted: boolean
   /** Holes that a crash left between chunks of a group that was never acknowledged. */
   readonly torn: readonly FrameRange[]
   readonly damaged: readonly FrameRange[]
@@ -47,14 +53,14 @@ interface Hole {
   lostCount: number
 }
 
-export async function surveyBatch(
-  file: OpenFile,
-  name: BatchName,
-  wasSealed: boolean,
-): Promise<Survey> {
+/** What of a batch file's end is not chunks. */
+export function footerBytes(isSealed: boolean): number {
+  return isSealed ? FOOTER_BYTES : 0
+}
+
+async function surveyBatch(file: OpenFile, name: BatchName, wasSealed: boolean): Promise<Survey> {
   const surveyor = new Surveyor()
-  const sizeBytes = await file.sizeBytes()
-  const endOffset = wasSealed ? sizeBytes - FOOTER_BYTES : sizeBytes
+  const endOffset = (await file.sizeBytes()) - footerBytes(wasSealed)
   for await (const frame of scanFrames(file, name.batchId, endOffset)) {
     if (frame.kind === 'chunk') surveyor.chunk(frame)
     if (frame.kind === 'damaged') surveyor.damaged(frame)
@@ -69,6 +75,7 @@ class Surveyor {
   #firstArrivalMs = Infinity
   #lastArrivalMs = -Infinity
   #lastGroupOffset = 0
+  #isEncrypted = false
   #endOffset = HEADER_BYTES
   readonly #holes: Hole[] = []
   /** The hole that began after the last valid chunk. */
@@ -78,10 +85,11 @@ class Surveyor {
     if (this.#hole !== undefined) this.#closeHole(header.firstOrdinal - this.#nextOrdinal)
     this.#nextOrdinal = header.firstOrdinal + header.recordCount
     this.#recordCount += header.recordCount
-    this.#dataBytes += chunkDataBytes(header)
+    this.#dataBytes += storedDataBytes(header)
     this.#firstArrivalMs = Math.min(this.#firstArrivalMs, header.arrivalMs)
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, header.arrivalMs)
     this.#lastGroupOffset = Math.max(this.#lastGroupOffset, header.groupOffset)
+    this.#isEncrypted ||= header.kind === 'encrypted'
     this.#endOffset = endOffset
   }
 
@@ -104,6 +112,8 @@ class Surveyor {
       firstArrivalMs: this.#firstArrivalMs,
       lastArrivalMs: this.#lastArrivalMs,
       endOffset: this.#endOffset,
+      lastGroupOffset: this.#lastGroupOffset,
+      isEncrypted: this.#isEncrypted,
       torn: this.#holes.filter(({ offset }) => offset >= durableEnd),
       damaged,
     }
@@ -133,9 +143,15 @@ export async function rebuildFooter(rebuild: Rebuild): Promise<SealedBatch | und
   const survey = await surveyBatch(file, name, wasSealed)
   if (survey.recordCount === 0 || survey.firstArrivalMs === Infinity) return undefined
   const { recordCount, dataBytes, firstArrivalMs, lastArrivalMs, endOffset, torn } = survey
+  // The header is written with the first group: where it is torn, so that the key is lost, nothing
+  // was acknowledged. Plain chunks can do without it.
+  const isFirstGroup = survey.lastGroupOffset <= HEADER_BYTES
+  const needsHeader = !wasSealed && isFirstGroup && survey.isEncrypted
+  if (needsHeader && !(await hasHeader(file, name))) return undefined
   for (const { offset, endOffset } of torn) {
     await file.write([encodeVoid(endOffset - offset, chunkSeed(name.batchId))], offset)
   }
+  if (!wasSealed) await rewrite(file, isFirstGroup ? 0 : survey.lastGroupOffset, endOffset)
   const tail = { offset: endOffset, endOffset: (await file.sizeBytes()) - FOOTER_BYTES }
   if (wasSealed && tail.endOffset > tail.offset) await quarantine.keepRange(name, file, tail)
   const footer = {
@@ -147,10 +163,29 @@ export async function rebuildFooter(rebuild: Rebuild): Promise<SealedBatch | und
     sealedAtMs,
     sealReason: 'recovery' as SealReason,
   }
-  await file.truncate(endOffset)
+  // In this order: a `.batch` without its last bytes would be taken for one that ends earlier.
   await file.write([encodeFooter(footer)], endOffset)
+  await file.truncate(endOffset + FOOTER_BYTES)
   await file.datasync()
   return { ...footer, storedBytes: endOffset + FOOTER_BYTES }
+}
+
+async function hasHeader(file: OpenFile, { batchId }: BatchName): Promise<boolean> {
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES)
+  const readBytes = await file.read(bytes, 0)
+  return decodeHeader(bytes.subarray(0, readBytes), batchId) !== undefined
+}
+
+/**
+ * Writes what is there once more. A process that died within a sync, or after one that failed, leaves
+ * bytes that can be read and that no later sync need write; these are new.
+ */
+async function rewrite(file: OpenFile, offset: number, endOffset: number): Promise<void> {
+  for (let at = offset; at < endOffset; at += REWRITE_BYTES) {
+    const buffer = Buffer.allocUnsafe(Math.min(REWRITE_BYTES, endOffset - at))
+    const readBytes = await file.read(buffer, at)
+    await file.write([buffer.subarray(0, readBytes)], at)
+  }
 }
 
 /** What the footer of a sealed batch file says; undefined when it is damaged. */

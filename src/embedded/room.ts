@@ -5,6 +5,9 @@ import type { StoreUsage } from '../batch-store.ts'
 import type { FileSystem } from './file-system.ts'
 import type { Quarantine } from './quarantine.ts'
 
+/** What the largest PutRecordBatch brings; with less room than this the store is as good as full. */
+const LARGEST_PUT_BYTES = 4 * 1024 * 1024
+
 /** How old the knowledge of the file system's free space may be. */
 const LOOK_MS = 1_000
 
@@ -76,12 +79,14 @@ export class Room {
   }
 
   usage(): StoreUsage {
+    const { quotaBytes } = this.#options.limits
+    const usefulBytes = Math.min(LARGEST_PUT_BYTES, quotaBytes / 16)
     return {
       storedBytes: this.#storedBytes,
-      quotaBytes: this.#options.limits.quotaBytes,
+      quotaBytes,
       batchCount: this.#batchCount,
       quarantinedChunkCount: this.#quarantinedChunkCount,
-      accepting: this.refusal(1, 1) === undefined,
+      accepting: this.refusal(usefulBytes, 1) === undefined,
     }
   }
 }

@@ -9,6 +9,7 @@ import type { SealedBatch } from '../batch.ts'
 import { isStreamId, parseFileName } from './batch-paths.ts'
 import type { BatchFileKind, BatchName, BatchPaths } from './batch-paths.ts'
 import { unlinkIfThere, withFile } from './file-operations.ts'
+import { errorCode } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
 import type { Quarantine } from './quarantine.ts'
 import { readFooter, rebuildFooter } from './recovery.ts'
@@ -38,7 +39,9 @@ export interface StartUpHandlers {
 }
 
 /** All files under the batches' directory that are ours, oldest first within a stream. */
-export async function* findFiles(options: StartUpOptions): AsyncGenerator<FoundFile> {
+export async function* findFiles(
+  options: Pick<StartUpOptions, 'fileSystem' | 'paths' | 'logger'>,
+): AsyncGenerator<FoundFile> {
   const { fileSystem, paths, logger } = options
   for (const streamId of await fileSystem.list(paths.batches)) {
     const directory = isStreamId(streamId) ? paths.stream(streamId) : undefined
@@ -69,6 +72,7 @@ export async function startUp(options: StartUpOptions, handlers: StartUpHandlers
   await Promise.all(Array.from({ length: CONCURRENCY }, work))
 }
 
+/** Recovers a batch, or removes what is left over. A file that is gone meanwhile is no failure. */
 export async function putInOrder(
   file: FoundFile,
   options: StartUpOptions,
@@ -82,8 +86,13 @@ export async function putInOrder(
     const batch = await recoverBatch(name, kind, options)
     if (batch !== undefined) handlers.sealed(batch)
   } catch (error) {
-    logger.error({ ...name, error }, 'A batch file could not be recovered; it is tried again.')
-    if (kind === 'open' || kind === 'batch') handlers.failed(file)
+    if (errorCode(error) === 'ENOENT' && kind === 'open') {
+      // An attempt before this one came as far as the rename.
+      await putInOrder({ ...file, kind: 'batch' }, options, handlers)
+    } else if (errorCode(error) !== 'ENOENT') {
+      logger.error({ ...name, error }, 'A batch file could not be recovered; it is tried again.')
+      if (kind === 'open' || kind === 'batch') handlers.failed(file)
+    }
   }
 }
 
@@ -109,7 +118,10 @@ async function recoverBatch(
     }),
   )
   if (rebuilt === undefined && kind === 'batch') await quarantine.moveFile(name.streamId, path)
-  if (rebuilt === undefined && kind === 'open') await fileSystem.unlink(path)
+  if (rebuilt === undefined && kind === 'open') {
+    await fileSystem.unlink(path)
+    logger.info({ ...name }, 'A batch file without an acknowledged record was removed.')
+  }
   if (rebuilt !== undefined && kind === 'open') {
     await fileSystem.rename(path, paths.file(name, 'batch'))
   }

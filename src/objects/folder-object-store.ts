@@ -145,15 +145,15 @@ async function linkOrCompare(
     await link(partialPath, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    if (acceptedSha256s.includes(await readSha256(path))) return
-    throw new DeliveryError(
-      'S3.PreconditionFailed',
-      `Cannot put ${path}: another object is there`,
-      {
-        retryable: false,
-        effect: 'unknown',
-      },
-    )
+    const sha256 = await readSha256(path).catch((cause: unknown) => {
+      const message = `Cannot put ${path}: what is there can not be read`
+      const options = { retryable: true, effect: 'unknown', brake: true, cause } as const
+      throw new DeliveryError('S3.InvalidObjectState', message, options)
+    })
+    if (acceptedSha256s.includes(sha256)) return
+    const message = `Cannot put ${path}: another object is there`
+    const options = { retryable: false, effect: 'unknown' } as const
+    throw new DeliveryError('S3.PreconditionFailed', message, options)
   }
 }
 
@@ -178,7 +178,6 @@ const REFUSALS: Readonly<Record<string, string>> = {
   EROFS: 'S3.AccessDenied',
   ENAMETOOLONG: 'S3.KeyTooLongError',
   // A key is a folder of another key (see folder-path.ts).
-  EISDIR: 'S3.InvalidObjectName',
   ENOTDIR: 'S3.InvalidObjectName',
   // The bucket's folder is on another file system than the root.
   EXDEV: 'S3.InvalidBucketState',

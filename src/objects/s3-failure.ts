@@ -68,8 +68,9 @@ function classifyAnswer(name: string, status: number): Classification {
   const made =
     !SERVICE_CODE.test(name) || ['Error', 'Forbidden', 'NotFound', 'Unknown'].includes(name)
   const errorCode = `S3.${made ? (NAMES_BY_STATUS[status] ?? 'InternalError') : name}`
-  // A conflict says that another request, perhaps an earlier one of ours, is at work on the key.
-  const refused = status >= 300 && status < 500 && status !== 409
+  // Another request, perhaps an earlier one of ours, is at work on the key or has ended the upload.
+  const unclear = status === 409 || name === 'NoSuchUpload'
+  const refused = status >= 300 && status < 500 && !unclear
   return {
     errorCode,
     retryable: true,

@@ -73,6 +73,17 @@ test('an object without a checksum is read and compared', async () => {
   expect(requests).toEqual(['PUT *', 'HEAD', 'GET'])
 })
 
+test('an object that is there and can not be looked at may be ours', async () => {
+  await store.put(objectOf('a', 'one'), NOT_ABORTED)
+  respond = answer(403, '', 'HEAD')
+  expect(await failureOf(objectOf('a', 'one'))).toMatchObject({
+    errorCode: 'S3.AccessDenied',
+    retryable: true,
+    effect: 'unknown',
+    brake: true,
+  })
+})
+
 test('a failed attempt is one request', async () => {
   respond = answer(500, errorBody('InternalError'))
   await failureOf(objectOf('a', 'one'))
@@ -129,6 +140,35 @@ test('an answer that stops in the middle is given up', async () => {
     errorCode: 'S3.RequestTimeout',
     ...unknown,
   })
+})
+
+test('a server that only ever says to continue is given up', async () => {
+  await store.close()
+  store = openStore({ requestTimeoutMs: 200 })
+  respond = (_request, response) => {
+    const talking = setInterval(() => response.writeContinue(), 20)
+    response.once('close', () => clearInterval(talking))
+    return true
+  }
+  expect(await failureOf(objectOf('a', 'one'))).toMatchObject({
+    errorCode: 'S3.RequestTimeout',
+    ...unknown,
+  })
+})
+
+test.each([
+  [undefined, undefined],
+  [true, 'bucket-owner-full-control'],
+])('the owner of the bucket is given the object only on demand', async (wanted, acl) => {
+  await store.close()
+  store = openStore(wanted === undefined ? {} : { bucketOwnerFullControl: wanted })
+  const acls: unknown[] = []
+  respond = (request) => {
+    acls.push(request.headers['x-amz-acl'])
+    return false
+  }
+  await store.put(objectOf('a', 'one'), NOT_ABORTED)
+  expect(new Set(acls)).toEqual(new Set([acl]))
 })
 
 test('without credentials nothing is sent', async () => {

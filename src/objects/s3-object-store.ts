@@ -77,7 +77,7 @@ export class S3ObjectStore implements ObjectStore {
       if (this.#conditional === 'unsupported') await this.#putUnconditionally(object, signal)
       else await this.#putConditionally(object, signal)
     } catch (error) {
-      throw s3Failure(`put s3://${object.bucket}/${object.key}`, error, signal)
+      throw s3Failure(`put ${urlOf(object)}`, error, signal)
     }
   }
 
@@ -158,7 +158,6 @@ export class S3ObjectStore implements ObjectStore {
       const parts = await uploadParts(upload, object.content, signal)
       await completeUpload(upload, parts, conditional, signal)
     } catch (error) {
-      await this.#giveUp(upload, signal)
       throw error
     }
   }
@@ -180,11 +179,19 @@ export class S3ObjectStore implements ObjectStore {
     })
   }
 
+  /** After a 412. Something is there, so that no failure from here on is without effect. */
   async #expectHeld(object: PutObject, signal: AbortSignal): Promise<void> {
-    if (await this.#holds(object, signal)) return
+    try {
+      if (await this.#holds(object, signal)) return
+    } catch (error) {
+      const failure = s3Failure(`compare ${urlOf(object)}`, error, signal)
+      const { errorCode, message, retryable, brake } = failure
+      const options = { retryable, effect: 'unknown', brake, cause: error } as const
+      throw new DeliveryError(errorCode, message, options)
+    }
     throw new DeliveryError(
       'S3.ConditionalRequestConflict',
-      `Cannot put s3://${object.bucket}/${object.key}: it was there and is gone again`,
+      `Cannot put ${urlOf(object)}: it was there and is gone again`,
       { retryable: true, effect: 'unknown' },
     )
   }
@@ -210,7 +217,7 @@ export class S3ObjectStore implements ObjectStore {
     }
     throw new DeliveryError(
       'S3.PreconditionFailed',
-      `Cannot put s3://${bucket}/${key}: another object is there`,
+      `Cannot put ${urlOf(object)}: another object is there`,
       { retryable: false, effect: 'unknown' },
     )
   }
@@ -235,6 +242,10 @@ export class S3ObjectStore implements ObjectStore {
         : { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKeyArn }),
     }
   }
+}
+
+function urlOf({ bucket, key }: PutObject): string {
+  return `s3://${bucket}/${key}`
 }
 
 /** In hex. An object of parts has at most a checksum of checksums, which says nothing to us. */

@@ -75,10 +75,9 @@ export class Intake {
     return dataKey === undefined ? limits : { ...limits, dataKey }
   }
 
-  /** Already while ENABLING: the stream is ENABLED once nothing plain is open any more. */
   #dataKey({ encryption }: DeliveryStream): DataKey | undefined {
+    if (encryption.status !== 'ENABLED' || encryption.wrappedDataKey === undefined) return undefined
     const wrapped = encryption.wrappedDataKey
-    if (wrapped === undefined) return undefined
     return { plain: this.#options.keyRing.unwrap(wrapped), wrapped }
   }
 }

@@ -38,11 +38,13 @@ export const awsCli2: ClientKind = {
 
 class AwsCliCaller implements FirehoseCaller {
   readonly #path: string
+  readonly #url: string
   readonly #environment: Record<string, string>
   readonly #encodeData: (text: string) => string
 
   constructor(path: string, connection: Connection, encodeData: (text: string) => string) {
     this.#path = path
+    this.#url = connection.url
     this.#environment = { ...awsEnvironment(connection), AWS_PAGER: '' }
     this.#encodeData = encodeData
   }
@@ -52,11 +54,10 @@ class AwsCliCaller implements FirehoseCaller {
     const inputFile = join(folder, 'input.json')
     await writeFile(inputFile, JSON.stringify(mapData(input, this.#encodeData)))
     const command = operation.replaceAll(/(?<!^)[A-Z]/g, '-$&').toLowerCase()
-    const arguments_ = ['firehose', command, '--cli-input-json', `file://${inputFile}`]
+    const parameters = ['firehose', command, '--cli-input-json', `file://${inputFile}`]
+    parameters.push('--endpoint-url', this.#url, '--output', 'json')
     try {
-      const { stdout } = await run(this.#path, [...arguments_, '--output', 'json'], {
-        env: this.#environment,
-      })
+      const { stdout } = await run(this.#path, parameters, { env: this.#environment })
       return { output: (stdout.trim() === '' ? {} : JSON.parse(stdout)) as JsonObject }
     } catch (error) {
       const [, errorType, message] = ERROR.exec((error as { stderr?: string }).stderr ?? '') ?? []

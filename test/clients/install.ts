@@ -60,6 +60,7 @@ export function awsEnvironment(connection: Connection): Record<string, string> {
     AWS_ACCESS_KEY_ID: connection.accessKeyId,
     AWS_SECRET_ACCESS_KEY: connection.secretAccessKey,
     AWS_DEFAULT_REGION: 'us-east-1',
+    AWS_REGION: 'us-east-1',
     AWS_CONFIG_FILE: '/dev/null',
     AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
     AWS_EC2_METADATA_DISABLED: 'true',

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { destinationTypes } from '../../destinations/index.ts'
+import { BufferPool } from '../../src/base/buffer-pool.ts'
 import type { ApiContext } from '../../src/api/context.ts'
 import { ApiError } from '../../src/api/exceptions.ts'
 import type { Caller, RouteResponse } from '../../src/api/operation.ts'
@@ -104,6 +105,7 @@ export class ApiUnderTest implements AsyncDisposable {
       queue,
       catalog,
       ledger,
+      buffers: new BufferPool(),
       dataKeys: options.encryptionKey === false ? undefined : keyRing,
       clock,
       logger,

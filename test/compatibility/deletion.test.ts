@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { finishInterrupted } from '../../src/api/operations/finish-interrupted.ts'
+import { finishDeletions } from '../../src/api/operations/delete-delivery-stream.ts'
 import { ApiUnderTest } from './api-under-test.ts'
 import { batchInput, createInput, updateInput } from './requests.ts'
 
@@ -57,8 +57,10 @@ test('a deletion that a crash interrupted is finished', async () => {
   const { registry } = api.context
   const { streamId } = registry.find('logs')!
   await registry.change(streamId, (stream) => ({ ...stream, status: 'DELETING' }))
-  await finishInterrupted(api.context)
+  await api.context.intake.discard(streamId)
+  await finishDeletions(api.context)
   expect(await leftOf(api, streamId)).toEqual(NOTHING)
+  expect(api.warnings).toEqual([{ streamName: 'logs', droppedCount: 2 }])
 })
 
 test('a second delete at the same time succeeds or finds nothing', async () => {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
-import { finishInterrupted } from '../../src/api/operations/finish-interrupted.ts'
+import { startEncryption } from '../../src/api/operations/encryption.ts'
 import type { JsonObject } from '../../src/base/json.ts'
+import type { SealReason } from '../../src/batch.ts'
+import type { Intake } from '../../src/pipeline/intake.ts'
 import { ApiUnderTest } from './api-under-test.ts'
 import { batchInput, createInput } from './requests.ts'
 
@@ -69,32 +71,21 @@ test('stop seals what is encrypted and keeps no key', async () => {
   expect(await api.call('StopDeliveryStreamEncryption', NAME)).toEqual({})
 })
 
-test('records put while encryption starts are called encrypted only where they are', async () => {
+test('records are called encrypted from the moment on where they are', async () => {
   await using api = await openWithStream()
-  const started = api.call('StartDeliveryStreamEncryption', NAME)
-  const during = await Promise.all(Array.from({ length: 20 }, () => put(api)))
-  await started
-  const batchesBefore = api.sealed.length
-  const after = await put(api)
-  expect({ during: new Set(during), after, batchesBefore }).toEqual({
-    during: new Set([false]),
-    after: true,
-    batchesBefore: 1,
-  })
-})
-
-test('a start that a crash interrupted is finished', async () => {
-  await using api = await openWithStream(CUSTOMER_KEY)
-  const { registry } = api.context
-  const { streamId, encryption } = registry.find('logs')!
-  await registry.change(streamId, (stream) => ({
-    ...stream,
-    encryption: { ...encryption, status: 'ENABLING' },
-  }))
-  expect(await put(api)).toBe(false)
-  await finishInterrupted(api.context)
-  expect(await described(api)).toMatchObject({ Status: 'ENABLED' })
-  expect(await put(api)).toBe(true)
+  await put(api)
+  const during: unknown[] = []
+  const intake = {
+    async seal(streamId: string, reason: SealReason) {
+      during.push(await put(api))
+      await api.context.intake.seal(streamId, reason)
+    },
+  }
+  const context = { ...api.context, intake: intake as Intake }
+  await startEncryption(context, 'logs', { keyType: 'AWS_OWNED_CMK' })
+  expect(during).toEqual([true])
+  // One batch as it was before, one encrypted.
+  expect(api.sealed).toMatchObject([{ recordCount: 1 }, { recordCount: 1 }])
 })
 
 test.for([

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../src/base/json.ts'
+import { retentionMs } from '../../src/delivery-stream.ts'
 import { ACCOUNT_ID, ApiUnderTest, NOW_MS } from './api-under-test.ts'
 import { createInput, DESTINATION_ID, ROLE_ARN, S3, updateInput } from './requests.ts'
 
@@ -245,6 +246,17 @@ test.for(['', '0', '0.5', '8761', 'ten', '1e3', '-5'])(
     )
   },
 )
+
+test.for([
+  ['1', 3_600_000],
+  ['36.5', 131_400_000],
+  ['8760', 31_536_000_000],
+] as const)('the retention tag takes %s hours', async ([Value, ms]) => {
+  await using api = await openWithStream()
+  const Tags = [{ Key: 'standpipe:RetentionPeriodHours', Value }]
+  await api.call('TagDeliveryStream', { ...NAME, Tags })
+  expect(retentionMs(api.context.registry.find('logs')!)).toBe(ms)
+})
 
 test('UpdateDestination merges, counts the version up, and stamps the time', async () => {
   await using api = await openWithStream()

@@ -47,22 +47,6 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     sealedAtMs: NOW_MS,
     sealReason: 'age',
   })
-  const makeReceipt = (batch: SealedBatch, facts: Partial<Receipt> = {}): Receipt => ({
-    batchId: batch.batchId,
-    streamId: batch.streamId,
-    streamName: 'name',
-    recordCount: batch.recordCount,
-    dataBytes: batch.dataBytes,
-    firstArrivalMs: batch.firstArrivalMs,
-    sealedAtMs: batch.sealedAtMs,
-    deliveredAtMs: NOW_MS + 1_000,
-    attempts: 1,
-    outputs: [output('delivered', batch.recordCount)],
-    droppedCount: 0,
-    quarantinedCount: 0,
-    ...facts,
-  })
-
   test(`${name}: streams are kept over a restart, in the order of their names`, async () => {
     await using tested = await open()
     const [b, a, upper] = [makeStream('b'), makeStream('a'), makeStream('B')]
@@ -211,6 +195,24 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     await recorded
     expect(await restarted.catalog.books(streamId)).toMatchObject({ accepted: 10 })
   })
+}
+
+function makeReceipt(batch: SealedBatch, facts: Partial<Receipt> = {}): Receipt {
+  return {
+    batchId: batch.batchId,
+    streamId: batch.streamId,
+    streamName: 'name',
+    recordCount: batch.recordCount,
+    dataBytes: batch.dataBytes,
+    firstArrivalMs: batch.firstArrivalMs,
+    sealedAtMs: batch.sealedAtMs,
+    deliveredAtMs: NOW_MS + 1_000,
+    attempts: 1,
+    outputs: [output('delivered', batch.recordCount)],
+    droppedCount: 0,
+    quarantinedCount: 0,
+    ...facts,
+  }
 }
 
 function output(accounting: Accounting, recordCount: number): ReceiptOutput {

@@ -4,10 +4,11 @@ import { awsCli1, awsCli2 } from '../clients/aws-cli.ts'
 import { boto3 } from '../clients/boto3.ts'
 import { goSdk, javaSdk, rustSdk } from '../clients/compiled.ts'
 import type { Connection, FirehoseCaller } from '../clients/firehose-caller.ts'
+import { awsEnvironment } from '../clients/install.ts'
 import { javascriptSdk } from '../clients/javascript.ts'
 import { available } from '../clients/available.ts'
 import { openScenarios, signedScenarios } from './client-scenarios.ts'
-import { Service } from './harness.ts'
+import { command, Service } from './harness.ts'
 
 /** Compiled clients take minutes the first time: in CI, or with STANDPIPE_TEST_CLIENTS=all. */
 const COMPILED = process.env['CI'] !== undefined || process.env['STANDPIPE_TEST_CLIENTS'] === 'all'
@@ -55,7 +56,10 @@ describe.each([
         callers.push(caller)
         return caller
       }
-      await scenario.run({ connect, service, streamName: uniqueName() })
+      const streamName = uniqueName()
+      const environment = awsEnvironment({ url: service.url, ...KEY })
+      const flush = () => command(['streams', 'flush', streamName], environment)
+      await scenario.run({ connect, flush, service, streamName })
       expect.hasAssertions()
     })
   })

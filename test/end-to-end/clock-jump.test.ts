@@ -20,7 +20,8 @@ import { s3Environment, smallStream } from './streams.ts'
 import { Traffic } from './traffic.ts'
 
 const LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1'
-const JUMPS = ['+400d', '-400d', '+0', '-3600', '+2d']
+/** Less than the retention (24 h) apart: what is older by the wall clock is parked when it fails. */
+const JUMPS = ['+10h', '-10h', '+0', '-3h', '+5h']
 
 const present = available('libfaketime', existsSync(LIBRARY))
 test.runIf(present)(
@@ -58,7 +59,7 @@ test.runIf(present)(
     for (const jump of JUMPS) {
       await writeFile(clockFile, jump)
       await sleep(1_500)
-      if (jump === '-3600') await service.kill().then(() => service.start())
+      if (jump === '-3h') await service.kill().then(() => service.start())
     }
     stop.abort()
     await sending
@@ -66,8 +67,8 @@ test.runIf(present)(
 
     const verdict = await judge(client, 'plain', ledger, () => s3Objects(s3.bucket('bucket-plain')))
     expect(verdict, `seed ${seed}`).toMatchObject({ findings: [], bookProblems: [] })
-    const years = s3Objects(s3.bucket('bucket-plain')).map(({ key }) => key.slice(0, 4))
-    expect(new Set(years).size, 'the jumps reached the names').toBeGreaterThan(1)
+    const hours = s3Objects(s3.bucket('bucket-plain')).map(({ key }) => key.slice(0, 13))
+    expect(new Set(hours).size, 'the jumps reached the names').toBeGreaterThan(1)
     client.close()
     await rm(folder, { recursive: true })
   },

@@ -2,7 +2,7 @@
  * The real process under test: `bin/standpipe.js serve` in its own process group, on a free port and
  * a data directory of its own that outlives any number of starts and kills.
  */
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { HttpClient } from './http-client.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/standpipe.js', import.meta.url))
@@ -158,6 +159,14 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise<void>((resolve) => void server.close(() => resolve()))
   return port
+}
+
+/** Runs `standpipe …` to its end; rejects when it fails. */
+export async function command(
+  parameters: readonly string[],
+  env: Record<string, string>,
+): Promise<void> {
+  await promisify(execFile)(process.execPath, [BIN, ...parameters], { env })
 }
 
 /** Repeats `look` until it gives something, or fails with `what` after `withinMs`. */

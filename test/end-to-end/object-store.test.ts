@@ -135,14 +135,16 @@ describe.each([folderCase, ...s3Cases])('$name', ({ store, read }) => {
 
 describe.each(s3Cases)('$name', ({ store, server, client }) => {
   test('content type and encoding arrive', async () => {
-    const key = newKey()
+    // Without a file extension, from which SeaweedFS would guess a type of its own.
+    const key = randomUUID()
     const object = await objectOf(key, bytesOf(100))
     await store.put({ ...object, contentEncoding: 'gzip' }, NOT_ABORTED)
     const head = await client.send(new HeadObjectCommand({ Bucket: BUCKET, Key: key }))
     expect(head).toMatchObject({ ContentType: object.contentType, ContentEncoding: 'gzip' })
   })
 
-  test('a missing bucket sets the brake', async () => {
+  // SeaweedFS makes a bucket of every name.
+  test.skipIf(server.name === 'SeaweedFS')('a missing bucket sets the brake', async () => {
     const object = await objectOf(newKey(), bytesOf(100))
     const bucket = `standpipe-${randomUUID()}`
     expect(await failureOf(store.put({ ...object, bucket }, NOT_ABORTED))).toMatchObject({
@@ -178,6 +180,19 @@ describe.each(s3Cases)('$name', ({ store, server, client }) => {
     expect(failure.errorCode).toBe('S3.RequestAborted')
     const head = client.send(new HeadObjectCommand({ Bucket: BUCKET, Key: object.key }))
     await expect(head).rejects.toMatchObject({ $metadata: { httpStatusCode: 404 } })
+  })
+
+  test('parts of a put that failed are removed', async () => {
+    const object = await objectOf(newKey(), bytesOf(20 * MIB))
+    const content: OutputContent = {
+      ...object.content,
+      read: (start, end) =>
+        start === 0 ? object.content.read(start, end) : Promise.reject(new Error('Disk is gone')),
+    }
+    const failure = await failureOf(store.put({ ...object, content }, NOT_ABORTED))
+    expect(failure.message).toContain('Disk is gone')
+    const list = new ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix: object.key })
+    expect((await client.send(list)).Uploads ?? []).toEqual([])
   })
 
   // moto believes everybody.

@@ -20,6 +20,7 @@ export interface TestApiOptions {
   readonly tags?: Readonly<Record<string, readonly Tag[]>>
   readonly bodyLimits?: Partial<BodyLimits>
   readonly serverLimits?: Partial<ServerLimits>
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
 }
 
 /** `PutRecord` answers the stream and the length of its body. */
@@ -56,7 +57,7 @@ export class TestApi implements AsyncDisposable {
       DescribeDeliveryStream: describeDeliveryStream,
       ...options.operations,
     }
-    const { accessKeys, bodyLimits, serverLimits } = options
+    const { accessKeys, bodyLimits, serverLimits, tls } = options
     const handler = new RequestHandler({
       context,
       operations: new Map(Object.entries(operations)),
@@ -71,6 +72,7 @@ export class TestApi implements AsyncDisposable {
       handler,
       clock: systemClock,
       ...(serverLimits === undefined ? {} : { limits: serverLimits }),
+      ...(tls === undefined ? {} : { tls }),
     })
   }
 

@@ -4,14 +4,15 @@
 import type { Clock } from '../../src/base/clock.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import { noMetrics } from '../../src/base/metrics.ts'
-import type { SealedBatch } from '../../src/batch.ts'
 import type { BatchStore, KeyRing } from '../../src/batch-store.ts'
 import type { Catalog } from '../../src/catalog.ts'
 import type { DeliveryQueue } from '../../src/delivery-queue.ts'
+import { BatchFileContents } from '../../src/embedded/batch-contents.ts'
 import { BatchFiles } from '../../src/embedded/batch-files.ts'
 import type { FileSystem } from '../../src/embedded/file-system.ts'
 import { LocalQueue } from '../../src/embedded/local-queue.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
+import { enqueueBacklog } from '../../src/pipeline/backlog.ts'
 import { Delivery } from '../../src/pipeline/delivery.ts'
 import { LocalDeliveryHost } from '../../src/pipeline/delivery-host.ts'
 import { Intake } from '../../src/pipeline/intake.ts'
@@ -23,6 +24,8 @@ import type { PlantedBug } from './planted-bugs.ts'
 export const DATA_DIRECTORY = '/data'
 
 const CLAIMS_MAX = 4
+/** Deliveries that take longer when the process ends are given up. */
+const DRAIN_MS_MAX = 10_000
 const LIMITS = { quotaBytes: 200_000, freeBytesMin: 10_000, batchesMax: 60 }
 
 export interface Surroundings {
@@ -47,65 +50,47 @@ export interface Engine {
   drain(): Promise<void>
 }
 
-/** Starts as the service does: recovers, lists what is there, then takes records and delivers. */
+/** Starts as the service does: recovers what is there, then takes records and delivers. */
 export async function startEngine(surroundings: Surroundings): Promise<Engine> {
   const { catalog, keyRing, clock, logger, objectStore, bug } = surroundings
   const fileSystem = bug.fileSystem?.(surroundings.fileSystem) ?? surroundings.fileSystem
-  const registry = await StreamRegistry.open(catalog)
-  const queue = new LocalQueue({ clock, claimsMax: CLAIMS_MAX, streamClaimsMax: CLAIMS_MAX })
-  const announcements = new Set<Promise<void>>()
-
+  await fileSystem.makeDirectory(DATA_DIRECTORY)
+  const queue = new LocalQueue({ clock, claimsMax: CLAIMS_MAX, streamClaimsMax: CLAIMS_MAX / 2 })
+  const files = { dataDirectory: DATA_DIRECTORY, fileSystem, keyRing, logger }
   const store = await BatchFiles.open({
-    dataDirectory: DATA_DIRECTORY,
-    fileSystem,
-    keyRing,
+    ...files,
     clock,
-    logger,
     limits: LIMITS,
     onSealed(batch) {
-      const announcement = announce(batch)
-      announcements.add(announcement)
-      void announcement.finally(() => announcements.delete(announcement))
+      void ledger.sealed(batch)
+      void queue.enqueue(batch)
     },
   })
   const ledger = new Ledger({ catalog, store, queue, logger })
-
-  async function announce(batch: SealedBatch): Promise<void> {
-    await ledger.sealed(batch)
-    await queue.enqueue(batch)
-  }
-
-  for await (const batch of store.list()) {
-    if ((await catalog.receipt(batch.batchId)) === undefined) await announce(batch)
-    else await store.remove(batch)
-  }
-
+  const registry = await StreamRegistry.open(catalog)
   const destinations = new Map([[LINES, linesDestinationType]])
   const intake = new Intake({ store, destinations, keyRing, clock })
+  await enqueueBacklog({ store, queue, catalog, ledger, registry, logger })
+
+  const hosted = { queue, store, ledger, registry, destinations, logger, metrics: noMetrics }
+  const contents = new BatchFileContents(files)
   const destination = linesDestinationType.open({ objectStore, clock, logger })
   const delivery = new Delivery({
-    host: new LocalDeliveryHost({
-      queue,
-      store,
-      ledger,
-      registry,
-      destinations,
-      logger,
-      metrics: noMetrics,
-    }),
-    contents: bug.contents?.(store) ?? store,
+    host: new LocalDeliveryHost(hosted),
+    contents: bug.contents?.(contents) ?? contents,
     destinations: new Map([[LINES, bug.destination?.(destination) ?? destination]]),
     openSpool: memorySpool,
     claimsMax: CLAIMS_MAX,
-    encodingsMax: 2,
+    encodingsMax: 1,
     backoff: { firstMs: 1_000, maxMs: 30_000 },
     clock,
     logger,
   })
   const stopping = new AbortController()
   const draining = new AbortController()
+  const aborting = new AbortController()
   const intakeRun = intake.run(stopping.signal)
-  const deliveryRun = delivery.run(draining.signal, new AbortController().signal)
+  const deliveryRun = delivery.run(draining.signal, aborting.signal)
 
   return {
     registry,
@@ -114,11 +99,12 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
     intake,
     running: Promise.all([intakeRun, deliveryRun]),
     async drain() {
+      void clock.sleep(DRAIN_MS_MAX).then(() => aborting.abort())
       stopping.abort()
+      await intakeRun
       await store.sealAll('drain')
-      await Promise.all(announcements)
       draining.abort()
-      await Promise.all([intakeRun, deliveryRun])
+      await deliveryRun
       await store.close()
       await queue.close()
       await catalog.close()

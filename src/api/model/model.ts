@@ -81,5 +81,5 @@ export function sensitiveMembers(): ReadonlySet<string> {
 }
 
 function isSensitive(shape: Shape): boolean {
-  return 'sensitive' in shape && shape.sensitive === true
+  return 'sensitive' in shape && shape.sensitive
 }

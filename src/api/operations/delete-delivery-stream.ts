@@ -37,12 +37,15 @@ export async function finishDeletions(context: ApiContext): Promise<void> {
 /** Every step may be repeated. The catalog comes last, because it remembers that there is work. */
 async function erase({ streamId, name }: DeliveryStream, context: ApiContext): Promise<void> {
   const { intake, queue, ledger, registry, logger } = context
-  const { pending } = (await ledger.status(streamId)).books
+  const { books } = await ledger.status(streamId)
   await intake.discard(streamId)
   await queue.discard(streamId)
   ledger.discard(streamId)
   await registry.delete(streamId)
-  if (pending === 0) return
-  const fields = { streamName: name, droppedCount: pending }
+  // Not what is pending: the step that drops it may have been taken before a crash.
+  const accountedCount = books.delivered + books.dropped + books.errored + books.quarantined
+  const droppedCount = books.accepted - accountedCount
+  if (droppedCount === 0) return
+  const fields = { streamName: name, droppedCount }
   logger.warn(fields, 'Delivery stream deleted with records that were not delivered.')
 }

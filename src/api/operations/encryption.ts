@@ -1,16 +1,11 @@
 /**
- * Server-side encryption of a stream: its batches are kept under a data key of its own.
- *
- *   DISABLED ──start──▶ ENABLING ──open batch sealed──▶ ENABLED ──start──▶ ENABLED under a new key
- *      ▲                                                   │
- *      └───────────────────────── stop ────────────────────┘
- *
- * While ENABLING new batches are encrypted already, but one that was open before may still grow. The
- * stream is ENABLED, and puts answer `Encrypted: true`, only when nothing plain is open any more.
+ * Server-side encryption of a stream: its batches are kept under a data key of its own. There is
+ * nothing to wait for, so that a stream is only ever ENABLED or DISABLED: the first append under
+ * another key, or under none, goes into a new batch (AppendTarget in batch-store.ts).
  */
 import { isJsonObject } from '../../base/json.ts'
 import type { Json } from '../../base/json.ts'
-import type { DeliveryStream, StreamEncryption } from '../../delivery-stream.ts'
+import type { StreamEncryption } from '../../delivery-stream.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError, invalidArgument } from '../exceptions.ts'
 import { changeActiveStream } from './stream-lookup.ts'
@@ -36,7 +31,7 @@ export function keyChoiceOf(input: Json | undefined): KeyChoice {
 }
 
 /**
- * The encryption of a stream that has no plain batch open, under a new data key.
+ * Encryption under a new data key.
  * @throws ApiError InvalidKMSResourceException when no wrapping key is configured
  */
 export function newEncryption(choice: KeyChoice, { dataKeys }: ApiContext): StreamEncryption {
@@ -51,39 +46,30 @@ export function newEncryption(choice: KeyChoice, { dataKeys }: ApiContext): Stre
 }
 
 /**
- * Encrypts the stream from here on; under a new key if it was encrypted before.
+ * Encrypts the stream from here on, under a new key if it was encrypted before.
  * @throws ApiError
  */
-export async function startEncryption(
+export function startEncryption(
   context: ApiContext,
   streamName: string,
   choice: KeyChoice,
 ): Promise<void> {
-  const enabled = newEncryption(choice, context)
-  const enabling: StreamEncryption = { ...enabled, status: 'ENABLING' }
-  const stream = await changeActiveStream(context, streamName, (current) => ({
+  return changeEncryption(context, streamName, newEncryption(choice, context))
+}
+
+/** @throws ApiError */
+export function stopEncryption(context: ApiContext, streamName: string): Promise<void> {
+  return changeEncryption(context, streamName, NOT_ENCRYPTED)
+}
+
+async function changeEncryption(
+  context: ApiContext,
+  streamName: string,
+  encryption: StreamEncryption,
+): Promise<void> {
+  const { streamId } = await changeActiveStream(context, streamName, (current) => ({
     ...current,
-    encryption: current.encryption.status === 'ENABLED' ? enabled : enabling,
+    encryption,
   }))
-  await completeStart(context, stream)
-}
-
-/** Finishes the starts that a crash interrupted. Called once at start, before any request. */
-export async function finishEncryptionStarts(context: ApiContext): Promise<void> {
-  for (const stream of context.registry.list()) {
-    const isInterrupted = stream.status === 'ACTIVE' && stream.encryption.status === 'ENABLING'
-    if (isInterrupted) await completeStart(context, stream)
-  }
-}
-
-async function completeStart(context: ApiContext, stream: DeliveryStream): Promise<void> {
-  const { wrappedDataKey } = stream.encryption
-  await context.intake.seal(stream.streamId, 'update')
-  await changeActiveStream(context, stream.name, (current) => {
-    const { encryption } = current
-    // Somebody may have stopped it or started it anew meanwhile: theirs stands.
-    const isOurs = encryption.wrappedDataKey === wrappedDataKey
-    if (!isOurs || encryption.status !== 'ENABLING') return current
-    return { ...current, encryption: { ...encryption, status: 'ENABLED' } }
-  })
+  await context.intake.seal(streamId, 'update')
 }

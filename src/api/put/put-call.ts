@@ -27,14 +27,22 @@ export function preparePut(
   context: ApiContext,
   answer: (outcome: PutOutcome) => string,
 ): PreparedCall {
-  const { streamName, recordCount, payload } = scanPut(operation, body) ?? parsePut(operation, body)
-  const chunk: Chunk = { arrivalMs: context.clock.nowMs(), recordCount, payload }
+  const { buffers, clock } = context
+  const input = scanPut(operation, body, buffers) ?? parsePut(operation, body)
+  const { streamName, recordCount, payload } = input
+  const chunk: Chunk = { arrivalMs: clock.nowMs(), recordCount, payload }
   if (chunkDataBytes(chunk) > BATCH_BYTES_MAX) {
     throw invalidArgument('Records size exceeds 4 MB limit')
   }
   return {
     streamName,
-    run: async () => answer(await putChunk(operation, streamName, chunk, context)),
+    async run() {
+      try {
+        return answer(await putChunk(operation, streamName, chunk, context))
+      } finally {
+        buffers.give(payload)
+      }
+    },
   }
 }
 

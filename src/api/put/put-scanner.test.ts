@@ -1,10 +1,15 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { BufferPool } from '../../base/buffer-pool.ts'
 import { recordsOf } from '../../chunk.ts'
 import { ApiError } from '../exceptions.ts'
 import type { PutInput, PutOperationName } from './put-input.ts'
 import { parsePut } from './put-parser.ts'
 import { scanPut } from './put-scanner.ts'
+
+function scan(operation: PutOperationName, body: Buffer): PutInput | undefined {
+  return scanPut(operation, body, new BufferPool())
+}
 
 const AS_BOTO3 = '{"DeliveryStreamName": "logs", "Records": [{"Data": "YQ=="}, {"Data": ""}]}'
 const AS_JAVASCRIPT = '{"DeliveryStreamName":"logs","Records":[{"Data":"YQ=="},{"Data":""}]}'
@@ -20,7 +25,7 @@ function content(input: PutInput | undefined) {
 }
 
 test.for([AS_BOTO3, AS_JAVASCRIPT, RECORDS_FIRST, SPREAD])('reads a batch as sent: %s', (body) => {
-  const input = scanPut('PutRecordBatch', Buffer.from(body))
+  const input = scan('PutRecordBatch', Buffer.from(body))
   expect(content(input)).toEqual({ streamName: 'logs', records: ['a', ''] })
 })
 
@@ -28,7 +33,7 @@ test.for([
   '{"DeliveryStreamName":"logs","Record":{"Data":"YWI="}}',
   '{"Record": {"Data": "YWI="}, "DeliveryStreamName": "logs"}',
 ])('reads a single record as sent: %s', (body) => {
-  const input = scanPut('PutRecord', Buffer.from(body))
+  const input = scan('PutRecord', Buffer.from(body))
   expect(content(input)).toEqual({ streamName: 'logs', records: ['ab'] })
 })
 
@@ -38,8 +43,8 @@ function batchOf(recordCount: number): Buffer {
 }
 
 test('reads the largest batch, and leaves one record more to the parser', () => {
-  expect(content(scanPut('PutRecordBatch', batchOf(500)))?.records).toEqual(Array(500).fill('abc'))
-  expect(scanPut('PutRecordBatch', batchOf(501))).toBeUndefined()
+  expect(content(scan('PutRecordBatch', batchOf(500)))?.records).toEqual(Array(500).fill('abc'))
+  expect(scan('PutRecordBatch', batchOf(501))).toBeUndefined()
 })
 
 function recordOf(dataBytes: number): Buffer {
@@ -49,8 +54,8 @@ function recordOf(dataBytes: number): Buffer {
 
 test('reads the longest record, and leaves a longer one to the parser', () => {
   const longest = 'a'.repeat(1_024_000)
-  expect(content(scanPut('PutRecord', recordOf(1_024_000)))?.records).toEqual([longest])
-  expect(scanPut('PutRecord', recordOf(1_024_001))).toBeUndefined()
+  expect(content(scan('PutRecord', recordOf(1_024_000)))?.records).toEqual([longest])
+  expect(scan('PutRecord', recordOf(1_024_001))).toBeUndefined()
 })
 
 test.for([
@@ -73,7 +78,7 @@ test.for([
   ['three padding characters', '{"DeliveryStreamName":"logs","Record":{"Data":"Y==="}}'],
   ['a truncated body', '{"DeliveryStreamName":"logs","Record":{"Data":"YQ=='],
 ])('leaves to the parser a body with %s', ([, body]) => {
-  expect(scanPut('PutRecord', Buffer.from(body!))).toBeUndefined()
+  expect(scan('PutRecord', Buffer.from(body!))).toBeUndefined()
 })
 
 function parsed(operation: PutOperationName, body: Buffer): PutInput | undefined {
@@ -143,7 +148,7 @@ test('accepts nothing that the parser would read otherwise', () => {
         return text.slice(0, position) + added + text.slice(position + removed)
       }, body)
       const bytes = Buffer.from(mutated)
-      const scanned = scanPut(operation, bytes)
+      const scanned = scan(operation, bytes)
       if (scanned === undefined) return
       acceptedCount += 1
       expect(content(scanned)).toEqual(content(parsed(operation, bytes)))
@@ -159,7 +164,7 @@ test('accepts whatever well-formed data stands in the form of the SDKs', () => {
     fc.property(fc.array(data, { minLength: 1, maxLength: 6 }), (records) => {
       const entries = records.map((record) => ({ Data: record.toString('base64') }))
       const body = Buffer.from(JSON.stringify({ DeliveryStreamName: 'logs', Records: entries }))
-      expect(content(scanPut('PutRecordBatch', body))).toEqual({
+      expect(content(scan('PutRecordBatch', body))).toEqual({
         streamName: 'logs',
         records: records.map((record) => record.toString('latin1')),
       })

@@ -14,7 +14,8 @@
  * makes its output shorter than the text's length promises. It also knows the URL-safe alphabet, so
  * `-` and `_` are looked for.
  */
-import { allocatePayload, dataOffset, setRecordLength } from '../../chunk.ts'
+import type { BufferPool } from '../../base/buffer-pool.ts'
+import { dataOffset, payloadBytes, setRecordLength } from '../../chunk.ts'
 import { BATCH_RECORD_COUNT_MAX, RECORD_BYTES_MAX } from './put-limits.ts'
 import type { PutInput, PutOperationName } from './put-input.ts'
 
@@ -37,24 +38,30 @@ const DATA = token('"Data"')
 const RECORDS = { PutRecord: token('"Record"'), PutRecordBatch: token('"Records"') }
 
 /** The body's content, or undefined when it isn't in the form described above. */
-export function scanPut(operation: PutOperationName, body: Buffer): PutInput | undefined {
-  return new PutScanner(operation, body).scan()
+export function scanPut(
+  operation: PutOperationName,
+  body: Buffer,
+  buffers: BufferPool,
+): PutInput | undefined {
+  return new PutScanner(operation, body, buffers).scan()
 }
 
 class PutScanner {
   readonly #operation: PutOperationName
-  /** The member that holds what is put. */
-  readonly #records: Buffer
+  /** The name of the member that holds what is put. */
+  readonly #recordsMember: Buffer
   readonly #body: Buffer
+  readonly #buffers: BufferPool
   #position = 0
   #streamName = ''
   /** Of each record's base64 text: where it starts and where it ends. */
   readonly #spans: number[] = []
 
-  constructor(operation: PutOperationName, body: Buffer) {
+  constructor(operation: PutOperationName, body: Buffer, buffers: BufferPool) {
     this.#operation = operation
-    this.#records = RECORDS[operation]
+    this.#recordsMember = RECORDS[operation]
     this.#body = body
+    this.#buffers = buffers
   }
 
   scan(): PutInput | undefined {
@@ -62,9 +69,9 @@ class PutScanner {
     const complete = this.#take(STREAM_NAME)
       ? this.#takeStreamName() &&
         this.#take(COMMA) &&
-        this.#take(this.#records) &&
+        this.#take(this.#recordsMember) &&
         this.#takeRecords()
-      : this.#take(this.#records) &&
+      : this.#take(this.#recordsMember) &&
         this.#takeRecords() &&
         this.#take(COMMA) &&
         this.#take(STREAM_NAME) &&
@@ -168,7 +175,7 @@ class PutScanner {
     }
     if (this.#isInRecords(DASH) || this.#isInRecords(UNDERSCORE)) return undefined
 
-    const payload = allocatePayload(recordCount, dataBytes)
+    const payload = this.#buffers.take(payloadBytes(recordCount, dataBytes))
     let offset = dataOffset(recordCount)
     for (const [record, length] of lengths.entries()) {
       const text = this.#body.toString('latin1', spans[2 * record], spans[2 * record + 1])

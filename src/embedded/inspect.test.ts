@@ -1,0 +1,174 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { chunk, listed, manifestOf, only, readChunks } from '../../test/contracts/batch-store.ts'
+import { TemporaryStore } from '../../test/contracts/temporary-store.ts'
+import type { SealedBatch } from '../batch.ts'
+import { CHUNK_HEADER_BYTES, FOOTER_BYTES, HEADER_BYTES } from './batch-file.ts'
+import { DataLock } from './data-lock.ts'
+import { checkData, showBatch } from './inspect.ts'
+import type { BatchPart } from './inspect.ts'
+import { nodeFileSystem } from './node-file-system.ts'
+import { repairData } from './repair.ts'
+
+/** A sealed batch of two chunks with a manifest, and an open one. */
+async function makeData() {
+  const made = await TemporaryStore.make()
+  const store = await made.open()
+  const target = made.target()
+  await store.append(target, chunk('a', 'bb'))
+  await store.append(target, chunk('ccc'))
+  await store.seal(target.streamId, 'flush')
+  const sealed = only(made.sealed)
+  await store.freeze(sealed, manifestOf(sealed))
+  await store.append(target, chunk('dddd'))
+  const openId = store.openBatch(target.streamId)?.batchId ?? ''
+  await store.close()
+  return {
+    made,
+    sealed,
+    openPath: made.paths.file({ ...target, batchId: openId }, 'open'),
+    sealedPath: made.paths.file(sealed, 'batch'),
+    manifestPath: made.paths.file(sealed, 'manifest'),
+  }
+}
+
+const SECOND_CHUNK_AT = HEADER_BYTES + CHUNK_HEADER_BYTES + 2 * 4 + 3
+
+const repair = (made: TemporaryStore) =>
+  repairData({
+    dataDirectory: made.directory,
+    fileSystem: nodeFileSystem,
+    clock: made.clock,
+    logger: made.logger,
+  })
+
+test('a directory in good order is reported as it is', async () => {
+  const { made } = await makeData()
+  await using _ = made
+  expect(await checkData(made.directory, nodeFileSystem)).toEqual({
+    openBatchCount: 1,
+    sealedBatchCount: 1,
+    manifestCount: 1,
+    recordCount: 4,
+    dataBytes: 10,
+    quarantinedCount: 0,
+    findings: [],
+  })
+})
+
+test('everything that is wrong is found, and told where', async () => {
+  const { made, sealed, sealedPath, openPath, manifestPath } = await makeData()
+  await using _ = made
+  await flip(sealedPath, SECOND_CHUNK_AT + CHUNK_HEADER_BYTES)
+  await flip(sealedPath, 3)
+  await flip(openPath, HEADER_BYTES)
+  await flip(manifestPath, 10)
+  await writeFile(made.paths.file(sealed, 'temporary'), '')
+  const { findings, recordCount } = await checkData(made.directory, nodeFileSystem)
+  expect(recordCount).toBe(2)
+  expect(new Set(findings)).toEqual(
+    new Set([
+      {
+        kind: 'damaged-chunk',
+        path: sealedPath,
+        offset: SECOND_CHUNK_AT,
+        sizeBytes: CHUNK_HEADER_BYTES + 4 + 3,
+        recordCount: 1,
+      },
+      { kind: 'damaged-header', path: sealedPath },
+      { kind: 'missing-records', path: sealedPath, recordCount: 1 },
+      { kind: 'damaged-manifest', path: manifestPath },
+      { kind: 'left-over', path: made.paths.file(sealed, 'temporary') },
+      {
+        kind: 'torn-tail',
+        path: openPath,
+        offset: HEADER_BYTES,
+        sizeBytes: CHUNK_HEADER_BYTES + 4 + 4,
+      },
+    ]),
+  )
+})
+
+test('a damaged footer is found', async () => {
+  const { made, sealed, sealedPath } = await makeData()
+  await using _ = made
+  await flip(sealedPath, sealed.storedBytes - FOOTER_BYTES + 30)
+  const { findings } = await checkData(made.directory, nodeFileSystem)
+  expect(findings).toEqual([{ kind: 'damaged-footer', path: sealedPath }])
+})
+
+test('a batch file is shown part by part', async () => {
+  const { made, sealed, sealedPath } = await makeData()
+  await using _ = made
+  await flip(sealedPath, SECOND_CHUNK_AT)
+  const parts: BatchPart[] = []
+  for await (const part of showBatch(sealedPath, nodeFileSystem)) parts.push(part)
+  const { batchId, streamId, firstArrivalMs: arrivalMs } = sealed
+  expect(parts).toEqual([
+    { part: 'header', header: { batchId, streamId, bornMs: made.clock.nowMs() } },
+    {
+      part: 'chunk',
+      state: 'plain',
+      offset: HEADER_BYTES,
+      sizeBytes: SECOND_CHUNK_AT - HEADER_BYTES,
+      firstOrdinal: 0,
+      recordCount: 2,
+      dataBytes: 3,
+      arrivalMs,
+    },
+    {
+      part: 'chunk',
+      state: 'damaged',
+      offset: SECOND_CHUNK_AT,
+      sizeBytes: CHUNK_HEADER_BYTES + 4 + 3,
+    },
+    { part: 'footer', footer: sealed },
+  ])
+})
+
+test('a file that is no batch is not shown', async () => {
+  const { made, manifestPath } = await makeData()
+  await using _ = made
+  await expect(showBatch(manifestPath, nodeFileSystem).next()).rejects.toThrow(
+    'it is not named <batch id>.batch or .open',
+  )
+})
+
+test('after a repair only what is missing is left to report, and the counts still say it', async () => {
+  const { made, sealed, sealedPath, openPath, manifestPath } = await makeData()
+  await using _ = made
+  await flip(sealedPath, SECOND_CHUNK_AT + CHUNK_HEADER_BYTES)
+  await flip(openPath, HEADER_BYTES)
+  await flip(manifestPath, 10)
+  expect(await repair(made)).toEqual({
+    batchCount: 1,
+    failedCount: 0,
+    quarantinedChunkCount: 1,
+    quarantinedManifestCount: 1,
+  })
+  expect(await checkData(made.directory, nodeFileSystem)).toMatchObject({
+    openBatchCount: 0,
+    sealedBatchCount: 1,
+    manifestCount: 0,
+    quarantinedCount: 2,
+    findings: [{ kind: 'missing-records', path: sealedPath, recordCount: 1 }],
+  })
+  const store = await made.open()
+  const { chunks, quarantinedCount } = await readChunks(store, only(await listed(store)))
+  expect([chunks.length, quarantinedCount]).toEqual([1, 1])
+  expect(only<SealedBatch>(await listed(store))).toEqual(sealed)
+})
+
+test('a directory in use is not repaired', async () => {
+  const { made } = await makeData()
+  await using _ = made
+  const lock = DataLock.acquire(made.directory)
+  await expect(repair(made)).rejects.toThrow('another Standpipe process is using it')
+  lock.release()
+})
+
+async function flip(path: string, at: number): Promise<void> {
+  const bytes = await readFile(path)
+  bytes[at] = (bytes[at] ?? 0) ^ 1
+  await writeFile(path, bytes)
+}

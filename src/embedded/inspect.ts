@@ -1,0 +1,190 @@
+/** Looks into a data directory and changes nothing, also while the service runs on it. */
+import { basename, dirname } from 'node:path'
+import { silentLogger } from '../base/logger.ts'
+import type { SealedBatch } from '../batch.ts'
+import { storedDataBytes, decodeHeader, HEADER_BYTES } from './batch-file.ts'
+import type { BatchHeader } from './batch-file.ts'
+import { BatchPaths, parseFileName } from './batch-paths.ts'
+import type { BatchName } from './batch-paths.ts'
+import { scanFrames } from './batch-scan.ts'
+import type { Frame } from './batch-scan.ts'
+import { withFileIfThere } from './file-operations.ts'
+import type { FileSystem, OpenFile } from './file-system.ts'
+import { readManifest } from './manifest-file.ts'
+import { footerBytes, readFooter } from './recovery.ts'
+import { findFiles } from './start-up.ts'
+
+/** What is wrong with a file, or noteworthy. */
+export interface Finding {
+  readonly kind:
+    /** Bytes that are no valid chunk: records are lost. */
+    | 'damaged-chunk'
+    /** The last bytes of a batch that is open, or was when its process died; not acknowledged. */
+    | 'torn-tail'
+    /** Counts are rebuilt from the chunks at the next start. */
+    | 'damaged-footer'
+    /** Harmless for a plain batch; an encrypted one can't be read any more. */
+    | 'damaged-header'
+    /** The footer counts more records than the chunks hold. */
+    | 'missing-records'
+    | 'damaged-manifest'
+    /** Belongs to no batch; removed at the next start. */
+    | 'left-over'
+  readonly path: string
+  readonly offset?: number
+  readonly sizeBytes?: number
+  readonly recordCount?: number
+}
+
+export interface DataReport {
+  readonly openBatchCount: number
+  readonly sealedBatchCount: number
+  readonly manifestCount: number
+  /** Of chunks that are valid. */
+  readonly recordCount: number
+  readonly dataBytes: number
+  /** Files in quarantine. */
+  readonly quarantinedCount: number
+  readonly findings: readonly Finding[]
+}
+
+/** Verifies every chunk, footer and manifest. Memory grows with what is wrong, not with what is there. */
+export async function checkData(
+  dataDirectory: string,
+  fileSystem: FileSystem,
+): Promise<DataReport> {
+  const paths = new BatchPaths(dataDirectory)
+  const quarantined = await fileSystem.list(paths.quarantine)
+  const counts = { open: 0, batch: 0, manifest: 0, temporary: 0, recordCount: 0, dataBytes: 0 }
+  const findings: Finding[] = []
+  for await (const { name, kind, leftOver } of findFiles({
+    fileSystem,
+    paths,
+    logger: silentLogger,
+  })) {
+    const path = paths.file(name, kind)
+    counts[kind] += 1
+    if (leftOver) {
+      findings.push({ kind: 'left-over', path })
+    } else if (kind === 'manifest') {
+      const isWhole = await readManifest(fileSystem, path, name.batchId).then(
+        () => true,
+        () => false,
+      )
+      if (!isWhole) findings.push({ kind: 'damaged-manifest', path })
+    } else {
+      const found = await withFileIfThere(fileSystem, path, (file) => checkBatch(file, name, path))
+      // Delivered meanwhile.
+      if (found === undefined) continue
+      counts.recordCount += found.recordCount
+      counts.dataBytes += found.dataBytes
+      findings.push(...found.findings)
+    }
+  }
+  return {
+    openBatchCount: counts.open,
+    sealedBatchCount: counts.batch,
+    manifestCount: counts.manifest,
+    recordCount: counts.recordCount,
+    dataBytes: counts.dataBytes,
+    quarantinedCount: quarantined.length,
+    findings,
+  }
+}
+
+async function checkBatch(file: OpenFile, name: BatchName, path: string) {
+  const isSealed = path.endsWith('.batch')
+  const findings: Finding[] = []
+  let recordCount = 0
+  let dataBytes = 0
+  let lastDamage: Finding | undefined
+  const sizeBytes = await file.sizeBytes()
+  for await (const frame of scanFrames(file, name.batchId, sizeBytes - footerBytes(isSealed))) {
+    if (frame.kind === 'chunk') {
+      recordCount += frame.header.recordCount
+      dataBytes += storedDataBytes(frame.header)
+    } else if (frame.kind === 'damaged') {
+      lastDamage = damageOf(frame, path)
+      findings.push(lastDamage)
+    }
+    if (frame.kind !== 'damaged') lastDamage = undefined
+  }
+  if (!isSealed && lastDamage !== undefined) {
+    findings.splice(-1, 1, { ...lastDamage, kind: 'torn-tail' })
+  }
+  if ((await readHeader(file, name)) === undefined) findings.push({ kind: 'damaged-header', path })
+  const footer = isSealed ? await readFooter(file, name) : undefined
+  if (isSealed && footer === undefined) findings.push({ kind: 'damaged-footer', path })
+  const missing = (footer?.recordCount ?? recordCount) - recordCount
+  if (missing > 0) findings.push({ kind: 'missing-records', path, recordCount: missing })
+  return { recordCount, dataBytes, findings }
+}
+
+function damageOf({ offset, endOffset, header }: Frame & { kind: 'damaged' }, path: string) {
+  const finding = { kind: 'damaged-chunk', path, offset, sizeBytes: endOffset - offset } as const
+  return header === undefined ? finding : { ...finding, recordCount: header.recordCount }
+}
+
+/** A line of `showBatch`. */
+export type BatchPart =
+  | { readonly part: 'header'; readonly header: BatchHeader | undefined }
+  | {
+      readonly part: 'chunk'
+      readonly state: 'plain' | 'encrypted' | 'damaged' | 'void'
+      readonly offset: number
+      readonly sizeBytes: number
+      /** Absent where the chunk's header is damaged, and for a void. */
+      readonly firstOrdinal?: number
+      readonly recordCount?: number
+      readonly dataBytes?: number
+      readonly arrivalMs?: number
+    }
+  | { readonly part: 'footer'; readonly footer: SealedBatch | undefined }
+
+/**
+ * What is in a batch file, in the order in which it is there.
+ * @throws when the file's name isn't one of a batch
+ */
+export async function* showBatch(path: string, fileSystem: FileSystem): AsyncGenerator<BatchPart> {
+  const parsed = parseFileName(basename(path))
+  if (parsed?.kind !== 'open' && parsed?.kind !== 'batch') {
+    throw new Error(`Cannot show ${path}: it is not named <batch id>.batch or .open`)
+  }
+  const isSealed = parsed.kind === 'batch'
+  const name = { streamId: basename(dirname(path)), batchId: parsed.batchId }
+  const file = await fileSystem.open(path, 'read')
+  try {
+    yield { part: 'header', header: await readHeader(file, name) }
+    const sizeBytes = await file.sizeBytes()
+    for await (const frame of scanFrames(file, name.batchId, sizeBytes - footerBytes(isSealed))) {
+      yield partOf(frame)
+    }
+    if (isSealed) yield { part: 'footer', footer: await readFooter(file, name) }
+  } finally {
+    await file.close()
+  }
+}
+
+function partOf(frame: Frame): BatchPart {
+  const { kind, offset, endOffset } = frame
+  const place = { part: 'chunk', offset, sizeBytes: endOffset - offset } as const
+  if (kind === 'void') return { ...place, state: 'void' }
+  const { header } = frame
+  const state = kind === 'damaged' ? 'damaged' : frame.header.kind
+  if (header === undefined) return { ...place, state }
+  const { firstOrdinal, recordCount, arrivalMs } = header
+  return {
+    ...place,
+    state,
+    firstOrdinal,
+    recordCount,
+    dataBytes: storedDataBytes(header),
+    arrivalMs,
+  }
+}
+
+async function readHeader(file: OpenFile, { batchId }: BatchName) {
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES)
+  const readBytes = await file.read(bytes, 0)
+  return decodeHeader(bytes.subarray(0, readBytes), batchId)
+}

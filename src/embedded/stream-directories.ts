@@ -1,0 +1,54 @@
+import { parseFileName } from './batch-paths.ts'
+import type { BatchName, BatchPaths } from './batch-paths.ts'
+import { makeDirectories, unlinkIfThere, withFileIfThere } from './file-operations.ts'
+import { errorCode } from './file-system.ts'
+import type { FileSystem } from './file-system.ts'
+
+/** The streams' directories, made before their first batch and removed when a stream is deleted. */
+export class StreamDirectories {
+  readonly #fileSystem: FileSystem
+  readonly #paths: BatchPaths
+  /** Streams whose directory is known to be durable. */
+  readonly #made = new Set<string>()
+
+  constructor(fileSystem: FileSystem, paths: BatchPaths) {
+    this.#fileSystem = fileSystem
+    this.#paths = paths
+  }
+
+  /** The directory is there, durably, when this resolves. */
+  async make(streamId: string): Promise<void> {
+    if (this.#made.has(streamId)) return
+    await makeDirectories(this.#fileSystem, this.#paths.stream(streamId))
+    this.#made.add(streamId)
+  }
+
+  /** Removes the directory with all of ours in it. `onRemoved` is told of each batch's file. */
+  async remove(
+    streamId: string,
+    onRemoved: (name: BatchName, sizeBytes: number) => void,
+  ): Promise<void> {
+    this.#made.delete(streamId)
+    for (const fileName of await this.#fileSystem.list(this.#paths.stream(streamId))) {
+      const parsed = parseFileName(fileName)
+      if (parsed === undefined) continue
+      const name = { streamId, batchId: parsed.batchId }
+      const path = this.#paths.file(name, parsed.kind)
+      const sizeBytes = await withFileIfThere(this.#fileSystem, path, (file) => file.sizeBytes())
+      const wasThere = await unlinkIfThere(this.#fileSystem, path)
+      const isBatch = parsed.kind === 'batch' || parsed.kind === 'open'
+      if (wasThere && isBatch) onRemoved(name, sizeBytes ?? 0)
+    }
+    await this.#removeEmpty(this.#paths.stream(streamId))
+    await this.#fileSystem.syncDirectory(this.#paths.batches)
+  }
+
+  async #removeEmpty(directory: string): Promise<void> {
+    try {
+      await this.#fileSystem.removeDirectory(directory)
+    } catch (error) {
+      // Files of somebody else keep it; and a stream that never had records has none.
+      if (!['ENOENT', 'ENOTEMPTY'].includes(errorCode(error) ?? '')) throw error
+    }
+  }
+}
