@@ -16,7 +16,8 @@ export default defineConfig({
           include: ['{src,destinations,bench}/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['test/end-to-end/**'],
           testTimeout: 30_000,
-          sequence: { groupOrder: 0 },
+          maxWorkers: '100%',
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -24,10 +25,10 @@ export default defineConfig({
         test: {
           name: 'end-to-end',
           include: ['test/end-to-end/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 1,
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

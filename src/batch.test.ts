@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Clock } from './base/clock.ts'
 import { systemClock } from './base/clock.ts'

@@ -1,6 +1,9 @@
 /** The process from outside: exit codes, one-line errors, and which Node runs it. */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -80,19 +83,67 @@ test.skipIf(oldNode === undefined)('an older Node hands over to the one npm inst
 })
 
 test.skipIf(oldNode === undefined)('kill -9 of the launcher takes the service along', async () => {
-  const words = [bin, 'put', 'logs', '-', '--endpoint=http://127.0.0.1:1']
-  const launcher = spawn(oldNode ?? '', words, { stdio: ['pipe', 'ignore', 'pipe'] })
-  const ended = new Promise<void>((resolve) => launcher.stderr.once('close', () => resolve()))
-  // The command itself waits for input, and holds stderr open for as long as it lives.
-  await childOf(launcher.pid ?? 0)
+  const words = [bin, 'serve', '--listen=127.0.0.1:0', '--data-dir=orphan', '--log-level=error']
+  const launcher = spawn(oldNode ?? '', words, {
+    cwd: workingDirectory,
+    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  await once(launcher.stdout, 'data')
+  expect(standpipe(['data', 'repair', '--data-dir=orphan'])).toMatchObject({ code: 3 })
   launcher.kill('SIGKILL')
-  await ended
+  // The service has the pipe open for as long as it lives.
+  launcher.stdout.resume()
+  await once(launcher.stdout, 'close')
+  expect(standpipe(['data', 'repair', '--data-dir=orphan'])).toMatchObject({ code: 0, stderr: '' })
 })
 
-async function childOf(pid: number): Promise<number> {
-  for (;;) {
-    const { stdout } = spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
-    if (stdout.trim() !== '') return Number(stdout.trim())
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
+test('a service that cannot start says why in one line and ends with 3', async () => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  const words = ['serve', `--listen=127.0.0.1:${port}`, '--data-dir=taken', '--log-level=error']
+  expect(standpipe(words)).toEqual({
+    code: 3,
+    stdout: '',
+    stderr: expect.stringMatching(/^Cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*\n$/),
+  })
+  taken.close()
+  await once(taken, 'close')
+})
+
+test('data check tells damage by its exit code, and repair mends it', async () => {
+  const words = [bin, 'serve', '--listen=127.0.0.1:0', '--data-dir=damaged', '--log-level=error']
+  const service = spawn(process.execPath, words, {
+    cwd: workingDirectory,
+    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [banner] = (await once(service.stdout, 'data')) as [Buffer]
+  const url = /http:\/\/\S+/.exec(banner.toString())?.[0] ?? ''
+  await fetch(`${url}/streams/quickstart/records`, { method: 'POST', body: 'one record' })
+  service.kill('SIGKILL')
+  await once(service, 'close')
+  expect(standpipe(['data', 'check', '--data-dir=damaged'])).toMatchObject({ code: 0 })
+  // Repair seals the batch; damage in a sealed batch is damage.
+  expect(standpipe(['data', 'repair', '--data-dir=damaged']).code).toBe(0)
+  const batches = join(workingDirectory, 'damaged', 'batches')
+  const name = readdirSync(batches, { recursive: true, encoding: 'utf8' }).find((path) =>
+    path.endsWith('.batch'),
+  )
+  const path = join(batches, name ?? '')
+  const bytes = readFileSync(path)
+  const at = bytes.indexOf('one record')
+  expect(at).toBeGreaterThan(0)
+  bytes.write('x', at)
+  writeFileSync(path, bytes)
+
+  const check = standpipe(['data', 'check', '--data-dir=damaged'])
+  expect(check).toMatchObject({ code: 1, stderr: '' })
+  expect(check.stdout).toContain(`damaged-chunk  ${join('damaged', 'batches')}`)
+  expect(standpipe(['data', 'show', path]).stdout).toContain('"state":"damaged"')
+  expect(standpipe(['data', 'repair', '--data-dir=damaged'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('1 damaged chunks') as string,
+  })
+})

@@ -25,11 +25,17 @@ const ROOMS: RoomTable = {
   pipeline: ['base', 'nouns', 'formats', 'processors'],
   embedded: ['base', 'nouns', 'formats', 'pipeline'],
   api: ['base', 'nouns', 'formats', 'pipeline'],
-  cli: ['base', 'nouns', 'formats', 'settings', 'api'],
+  cli: ['base', 'nouns', 'formats', 'settings', 'api', 'embedded', 'entry'],
   destinations: ['base', 'nouns', 'formats', 'objects', 'processors'],
 }
-/** Files that know everything: the composition root and the doors of the process and library. */
-const ENTRIES = ['src/service.ts', 'src/main.ts', 'src/index.ts']
+/** Files that know everything: the composition root with its parts, and the doors. */
+const ENTRIES = [
+  'src/engine.ts',
+  'src/service.ts',
+  'src/delivery-thread.ts',
+  'src/main.ts',
+  'src/index.ts',
+]
 const CLOCK = 'src/base/clock.ts'
 const LINES_MAX = 400
 const DESTINATION_FILES = ['index.ts']

@@ -10,9 +10,11 @@ export interface BannerFacts {
 
 /** What a human wants to know first: where to send, what to try, where objects appear. */
 export function banner({ url, settings, objectStore }: BannerFacts): string {
+  const { tlsListen } = settings
+  const urls = tlsListen === undefined ? url : `${url} and https://${tlsListen}`
   const lines = [
     '',
-    `Standpipe listens on ${url}`,
+    `Standpipe listens on ${urls}`,
     '',
     `  records wait in  ${settings.dataDir}`,
     `  objects go to    ${objectStore.place} (${objectStore.reason})`,
@@ -28,7 +30,7 @@ export function banner({ url, settings, objectStore }: BannerFacts): string {
 function whoMaySend({ accessKeys, insecureOpen }: Settings): string {
   const count = accessKeys.length
   if (count > 0)
-    return `requests signed with ${count === 1 ? 'the access key' : `one of ${count} access keys`}`
+    return `who signs with ${count === 1 ? 'the access key' : `one of ${count} access keys`}`
   if (insecureOpen) return 'whoever reaches this address: no access keys, and insecureOpen is set'
   return 'this machine only: without access keys nothing but loopback is answered'
 }

@@ -1,13 +1,109 @@
-import { takePositionals, usageError } from './command.ts'
-import type { Command } from './command.ts'
+import { existsSync } from 'node:fs'
+import { systemClock } from '../base/clock.ts'
+import { formatByteSize } from '../base/byte-size.ts'
+import { pinoLogger } from '../base/pino-logger.ts'
+import { checkData, showBatch } from '../embedded/inspect.ts'
+import type { DataReport, Finding } from '../embedded/inspect.ts'
+import { nodeFileSystem } from '../embedded/node-file-system.ts'
+import { repairData } from '../embedded/repair.ts'
+import { flagOptions, loadSettings } from '../settings.ts'
+import { CommandError, print, printJson, takePositionals, usageError } from './command.ts'
+import type { Command, Invocation } from './command.ts'
+import { EXIT } from './exit-code.ts'
+
+const ACTIONS: Readonly<Record<string, (invocation: Invocation) => Promise<number>>> = {
+  check,
+  show,
+  repair,
+}
+/** What a crash leaves behind as a matter of course, and the next start puts in order. */
+const HARMLESS: ReadonlySet<Finding['kind']> = new Set(['torn-tail', 'left-over'])
 
 export const data: Command = {
-  usage: 'data check|show|repair',
-  summary: 'look into a data directory',
-  help: 'Not there yet.',
-  options: {},
+  usage: 'data check|show|repair [<file>]',
+  summary: 'look into a data directory, and mend it',
+  help: `  check         verifies every batch and manifest and changes nothing, also while the service
+                runs; ends with 1 when something is damaged
+  show <file>   what is in a batch file (.batch, .open), one JSON line for each part
+  repair        moves what is damaged to quarantine, so that the rest is delivered; the service must
+                not be running
+
+  --data-dir DIR   by default what the settings say
+  --json           the report of check and repair as JSON`,
+  options: { ...flagOptions(), json: { type: 'boolean' } },
   async run(invocation) {
-    takePositionals(invocation, [])
-    throw usageError('Cannot look into data directories yet')
+    const [name = ''] = invocation.positionals
+    const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined
+    if (action === undefined) throw usageError('Cannot run: data needs one of check, show, repair')
+    takePositionals(invocation, name === 'show' ? [name, 'the batch file'] : [name])
+    return action(invocation)
   },
+}
+
+function dataDirectoryOf({ flags, environment }: Invocation): string {
+  const { dataDir } = loadSettings({
+    flags,
+    environment,
+    workingDirectory: process.cwd(),
+  }).settings
+  if (existsSync(dataDir)) return dataDir
+  throw new CommandError(`Cannot look into ${dataDir}: there is no such directory`)
+}
+
+async function check(invocation: Invocation): Promise<number> {
+  const report = await checkData(dataDirectoryOf(invocation), nodeFileSystem)
+  if (invocation.flags['json'] === true) printJson(report)
+  else print(reportLines(report).join('\n'))
+  return report.findings.every(({ kind }) => HARMLESS.has(kind)) ? EXIT.ok : EXIT.failed
+}
+
+function reportLines(report: DataReport): string[] {
+  const { openBatchCount, sealedBatchCount, recordCount, dataBytes, quarantinedCount } = report
+  return [
+    `${sealedBatchCount} sealed and ${openBatchCount} open batches with ${recordCount} records, ` +
+      `${formatByteSize(dataBytes)}; ${quarantinedCount} files in quarantine`,
+    ...report.findings.map(findingLine),
+    report.findings.length === 0 ? 'Nothing is wrong.' : '',
+  ].filter((line) => line !== '')
+}
+
+function findingLine({ kind, path, ...details }: Finding): string {
+  const words = Object.entries(details).map(([name, value]) => `${name}=${value}`)
+  return [kind, path, ...words].join('  ')
+}
+
+async function show({ positionals }: Invocation): Promise<number> {
+  const [, path = ''] = positionals
+  try {
+    for await (const part of showBatch(path, nodeFileSystem))
+      print(JSON.stringify(part, withoutKey))
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    throw new CommandError(error.message, EXIT.failed, { cause: error })
+  }
+  return EXIT.ok
+}
+
+/** Wrapped or not, a key is nothing for a terminal. */
+function withoutKey(name: string, value: unknown): unknown {
+  return name === 'wrappedDataKey' ? '***' : value
+}
+
+async function repair(invocation: Invocation): Promise<number> {
+  const dataDirectory = dataDirectoryOf(invocation)
+  const logger = pinoLogger({ level: 'info', format: 'text' })
+  const options = { dataDirectory, fileSystem: nodeFileSystem, clock: systemClock, logger }
+  const report = await repairData(options).catch((error: unknown) => {
+    if (!(error instanceof Error)) throw error
+    throw new CommandError(error.message, EXIT.cannotStart, { cause: error })
+  })
+  if (invocation.flags['json'] === true) printJson(report)
+  else {
+    print(
+      `${report.batchCount} batches are whole; ${report.quarantinedChunkCount} damaged chunks and ` +
+        `${report.quarantinedManifestCount} manifests went to quarantine; ` +
+        `${report.failedCount} files could not be repaired`,
+    )
+  }
+  return report.failedCount === 0 ? EXIT.ok : EXIT.failed
 }

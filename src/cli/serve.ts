@@ -36,12 +36,14 @@ docs/operations.md with their meaning.`,
     const objectStore = chooseObjectStore(loaded.settings, environment)
     const settings = withQuickstart(loaded.settings, objectStore)
     const logger = openLogger(settings)
-    exitOnFault(logger)
+    const stopOnFault = faultStop(logger)
+    process.on('uncaughtException', stopOnFault)
+    process.on('unhandledRejection', stopOnFault)
     const stop = new StopSignals()
     const service = await start(settings, objectStore, logger)
     print(banner({ url: service.url, settings, objectStore }))
     await stop.first
-    return drain(service, settings, logger, stop)
+    return process.exit(await drain(service, settings, logger, stop).catch(stopOnFault))
   },
 }
 
@@ -56,13 +58,11 @@ function openLogger({ logLevel, logFormat }: Settings): Logger {
 }
 
 /** State that nobody foresaw is not to be worked with; what was accepted is on disk. */
-function exitOnFault(logger: Logger): void {
-  const exit = (error: unknown): void => {
+function faultStop(logger: Logger): (error: unknown) => never {
+  return (error) => {
     logger.error({ error }, 'The service stops: it met a fault of its own.')
     process.exit(EXIT.fault)
   }
-  process.on('uncaughtException', exit)
-  process.on('unhandledRejection', exit)
 }
 
 async function start(
@@ -89,12 +89,13 @@ function startError(error: unknown, settings: Settings): unknown {
     return new CommandError(`Cannot start: ${error.message}`, EXIT.usage, options)
   }
   const { code, syscall } = error as NodeJS.ErrnoException
-  if (syscall === 'listen') {
+  if (syscall === 'listen' || syscall === 'getaddrinfo') {
     const message = `Cannot listen on ${settings.listen}: ${error.message}`
     return new CommandError(message, EXIT.cannotStart, options)
   }
   if (code === undefined && error.constructor !== Error) return error
-  return new CommandError(error.message, EXIT.cannotStart, options)
+  const message = code === undefined ? error.message : `Cannot start: ${error.message}`
+  return new CommandError(message, EXIT.cannotStart, options)
 }
 
 /** The service itself gives deliveries up in time; what hangs beyond that is not waited for. */
@@ -110,10 +111,10 @@ async function drain(
   const tookMs = Math.round(systemClock.monotonicMs() - startMs)
   if (tookMs < drainTimeoutMs && !stop.isImpatient) {
     logger.info({ tookMs }, 'The service has drained.')
-    return process.exit(EXIT.ok)
+    return EXIT.ok
   }
   logger.warn({ tookMs }, 'The drain was cut short. What is not delivered is on disk.')
-  return process.exit(EXIT.drainTimedOut)
+  return EXIT.drainTimedOut
 }
 
 /** The first signal asks for a drain, a later one for an end. */

@@ -18,10 +18,11 @@ import type { BatchFileKind } from './batch-paths.ts'
 async function makeBatch(made: TemporaryStore, kind: BatchFileKind, dataKey = false) {
   const store = await made.open()
   const target = made.target(dataKey ? { dataKey: made.keyRing.makeDataKey() } : {})
+  const otherBytes = store.usage().storedBytes
   const ends: number[] = []
   for (const texts of [['a', 'bb'], ['ccc'], ['dddd', 'e']]) {
     await store.append(target, chunk(...texts))
-    ends.push(store.usage().storedBytes)
+    ends.push(store.usage().storedBytes - otherBytes)
   }
   const name = { ...target, batchId: store.openBatch(target.streamId)?.batchId ?? '' }
   if (kind === 'batch') await store.sealAll('flush')

@@ -80,7 +80,7 @@ export class Room {
 
   usage(): StoreUsage {
     const { quotaBytes } = this.#options.limits
-    const usefulBytes = Math.min(LARGEST_PUT_BYTES, quotaBytes / 16)
+    const usefulBytes = Math.max(1, Math.min(LARGEST_PUT_BYTES, quotaBytes / 16))
     return {
       storedBytes: this.#storedBytes,
       quotaBytes,

@@ -158,6 +158,7 @@ export class S3ObjectStore implements ObjectStore {
       const parts = await uploadParts(upload, object.content, signal)
       await completeUpload(upload, parts, conditional, signal)
     } catch (error) {
+      await this.#giveUp(upload, signal)
       throw error
     }
   }

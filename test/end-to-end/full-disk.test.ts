@@ -17,9 +17,10 @@ import type { HttpClient } from './http-client.ts'
 import { Ledger } from './ledger.ts'
 import { s3Objects } from './objects.ts'
 import { s3Environment, smallStream } from './streams.ts'
+import { lineOf } from './traffic.ts'
 
 const RECORDS_A_BATCH = 40
-const PAD = 'x'.repeat(25_000)
+const PAD_BYTES = 25_000
 
 test('the quota: puts get 503 while it is used up, nothing is lost, and puts come back', async () => {
   const verdict = await fillAndRecover({ STANDPIPE_DISK_QUOTA_BYTES: '64MiB' })
@@ -83,7 +84,7 @@ class Sender {
     const ids = Array.from({ length: RECORDS_A_BATCH }, () => `plain-${(this.#lastId += 1)}`)
     const { status, body } = await this.#client.call('PutRecordBatch', {
       DeliveryStreamName: 'plain',
-      Records: ids.map((id) => ({ Data: Buffer.from(`${id} ${PAD}.\n`).toString('base64') })),
+      Records: ids.map((id) => ({ Data: lineOf(id, PAD_BYTES).toString('base64') })),
     })
     return this.#ledger.enter(ids, status, body) === 0 ? status : 503
   }

@@ -69,8 +69,12 @@ export class Traffic {
     const { random } = this.#options
     const padBytes =
       random.next() < 0.002 ? random.integer(50_000, 900_000) : random.integer(0, 600)
-    return Buffer.from(`${id} ${'x'.repeat(padBytes)}.\n`)
+    return lineOf(id, padBytes)
   }
+}
+
+export function lineOf(id: string, padBytes: number): Buffer {
+  return Buffer.from(`${id} ${'x'.repeat(padBytes)}.\n`)
 }
 
 /** The ids in an object's bytes, in order. A line that is not one of ours is an id of its own. */

@@ -7,6 +7,7 @@ import { RequestHandler } from '../../src/api/request-handler.ts'
 import type { BodyLimits } from '../../src/api/request-handler.ts'
 import { ApiServer } from '../../src/api/server.ts'
 import type { ServerLimits } from '../../src/api/server.ts'
+import { BufferPool } from '../../src/base/buffer-pool.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { JsonObject } from '../../src/base/json.ts'
 import { silentLogger } from '../../src/base/logger.ts'
@@ -48,6 +49,7 @@ export class TestApi implements AsyncDisposable {
       region: 'us-east-1',
       configuration: { strictAws: false, objectStoreKind: 'folder' },
       registry: { find: (name: string) => ({ tags: options.tags?.[name] ?? [] }) },
+      buffers: new BufferPool(),
       clock: systemClock,
       logger: { ...silentLogger, error: (fields: object) => this.errors.push(fields) },
       metrics: noMetrics,

@@ -4,6 +4,7 @@
 import type { Clock } from '../../src/base/clock.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import { noMetrics } from '../../src/base/metrics.ts'
+import { s3 } from '../../destinations/s3/index.ts'
 import type { BatchStore, KeyRing } from '../../src/batch-store.ts'
 import type { Catalog } from '../../src/catalog.ts'
 import type { DeliveryQueue } from '../../src/delivery-queue.ts'
@@ -12,13 +13,13 @@ import { BatchFiles } from '../../src/embedded/batch-files.ts'
 import type { FileSystem } from '../../src/embedded/file-system.ts'
 import { LocalQueue } from '../../src/embedded/local-queue.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
+import { openSpool } from '../../src/objects/spool.ts'
 import { enqueueBacklog } from '../../src/pipeline/backlog.ts'
 import { Delivery } from '../../src/pipeline/delivery.ts'
 import { LocalDeliveryHost } from '../../src/pipeline/delivery-host.ts'
 import { Intake } from '../../src/pipeline/intake.ts'
 import { Ledger } from '../../src/pipeline/ledger.ts'
 import { StreamRegistry } from '../../src/pipeline/stream-registry.ts'
-import { LINES, linesDestinationType, memorySpool } from './lines-destination.ts'
 import type { PlantedBug } from './planted-bugs.ts'
 
 export const DATA_DIRECTORY = '/data'
@@ -68,18 +69,19 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
   })
   const ledger = new Ledger({ catalog, store, queue, logger })
   const registry = await StreamRegistry.open(catalog)
-  const destinations = new Map([[LINES, linesDestinationType]])
+  const destinations = new Map([[s3.name, s3]])
   const intake = new Intake({ store, destinations, keyRing, clock })
   await enqueueBacklog({ store, queue, catalog, ledger, registry, logger })
 
   const hosted = { queue, store, ledger, registry, destinations, logger, metrics: noMetrics }
   const contents = new BatchFileContents(files)
-  const destination = linesDestinationType.open({ objectStore, clock, logger })
+  const destination = s3.open({ objectStore, clock, logger })
   const delivery = new Delivery({
     host: new LocalDeliveryHost(hosted),
     contents: bug.contents?.(contents) ?? contents,
-    destinations: new Map([[LINES, bug.destination?.(destination) ?? destination]]),
-    openSpool: memorySpool,
+    destinations: new Map([[s3.name, bug.destination?.(destination) ?? destination]]),
+    // Small enough to stay in memory.
+    openSpool: (encrypt) => openSpool({ directory: '/nowhere', clock, encrypt }),
     claimsMax: CLAIMS_MAX,
     encodingsMax: 1,
     backoff: { firstMs: 1_000, maxMs: 30_000 },

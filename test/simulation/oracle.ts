@@ -158,5 +158,5 @@ function placesOf({ objects }: SimulatedBuckets): Map<string, string[]> {
 }
 
 function linesOf(bytes: Buffer): string[] {
-  return bytes.toString('latin1').split('\n').slice(0, -1)
+  return bytes.byteLength === 0 ? [] : bytes.toString('latin1').split('\n')
 }

@@ -52,7 +52,7 @@ export class Workload {
     const records = this.#makeRecords(streamId)
     const put: Put = { streamId, records, answer: 'cut short', crashed: false }
     this.puts.push(put)
-    const bytes = records.map((record) => Buffer.from(`${record}\n`, 'latin1'))
+    const bytes = records.map((record) => Buffer.from(record, 'latin1'))
     try {
       const stream = engine.registry.byId(streamId)
       assert(stream !== undefined)

@@ -5,6 +5,8 @@
  *   life ── faults, clients, an operator ──▶ crash, loss of power, or an orderly end ──▶ next life …
  *   last life: no faults, no clients; all is delivered, and the oracle is asked
  */
+import { s3 } from '../../destinations/s3/index.ts'
+import type { JsonObject } from '../../src/base/json.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import { Chance } from './chance.ts'
@@ -12,7 +14,6 @@ import { DiskDirectory } from './disk.ts'
 import type { DiskFile } from './disk.ts'
 import type { Engine } from './engine.ts'
 import { DATA_DIRECTORY, startEngine } from './engine.ts'
-import { LINES } from './lines-destination.ts'
 import { violationsIn } from './oracle.ts'
 import type { PlantedBug } from './planted-bugs.ts'
 import { Scheduler } from './scheduler.ts'
@@ -34,6 +35,7 @@ const DRAIN_MS_MAX = 30_000
 const DELIVERED_WITHIN_MS = 900_000
 const CAPACITY_BYTES = 250_000
 const HOUR_MS = 3_600_000
+const MIB = 1024 * 1024
 const DATA_KEY = Buffer.alloc(32, 7)
 
 export interface SimulationOptions {
@@ -148,6 +150,7 @@ class World {
       () => life.failure !== undefined || this.#scheduler.stepCount >= lastStep,
       deadlineMs,
     )
+    this.#checkUsage(life)
     if (chance.happens(0.2) && (await this.#endOrderly(life))) return
     this.#crash(life)
     for (const put of this.#workload.puts.slice(firstPut)) put.crashed = true
@@ -223,6 +226,13 @@ class World {
     return ended
   }
 
+  #checkUsage({ engine }: Life): void {
+    if (engine === undefined) return
+    const { batchCount, storedBytes } = engine.store.usage()
+    if (batchCount < 0 || storedBytes < 0)
+      this.#failures.push(`the store counts ${batchCount} batches, ${storedBytes} bytes`)
+  }
+
   #crash(life: Life): void {
     life.alive = false
     if (life.failure !== undefined) this.#note(`the process fails: ${textOf(life.failure)}`)
@@ -283,10 +293,6 @@ class World {
 
   #makeStream(streamId: string): DeliveryStream {
     const chance = this.#chance
-    const Buffering = {
-      sizeBytesMax: chance.integer(300, 4_000),
-      ageMsMax: chance.integer(1_000, 5_000),
-    }
     const encrypted = chance.happens(0.3)
     return {
       streamId,
@@ -301,8 +307,18 @@ class World {
       encryption: encrypted
         ? { status: 'ENABLED', keyType: 'AWS_OWNED_CMK', wrappedDataKey: 'wrapped' }
         : { status: 'DISABLED' },
-      destinationType: LINES,
-      destination: { Prefix: 'version-1/', Buffering },
+      destinationType: s3.name,
+      destination: {
+        ...s3.create('ExtendedS3DestinationConfiguration', configurationOf(streamId), {
+          strictAws: false,
+          objectStoreKind: 's3',
+        }),
+        // Smaller than a request may ask for, so that a short life has many batches.
+        BufferingHints: {
+          SizeInMBs: chance.integer(300, 4_000) / MIB,
+          IntervalInSeconds: chance.between(1, 5),
+        },
+      },
     }
   }
 
@@ -316,6 +332,19 @@ class World {
       this.#note(`log: ${message} ${error === undefined ? '' : textOf(error)}`)
     }
     return { debug: log, info: log, warn: log, error: log }
+  }
+}
+
+function configurationOf(streamId: string): JsonObject {
+  const delimiter = { ParameterName: 'Delimiter', ParameterValue: '\\n' }
+  return {
+    RoleARN: 'arn:aws:iam::000000000000:role/simulation',
+    BucketARN: `arn:aws:s3:::${streamId}`,
+    Prefix: 'version-1/',
+    ProcessingConfiguration: {
+      Enabled: true,
+      Processors: [{ Type: 'AppendDelimiterToRecord', Parameters: [delimiter] }],
+    },
   }
 }
 
