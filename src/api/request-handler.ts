@@ -44,7 +44,7 @@ export interface BodyLimits {
   readonly bodyBytesTotalMax: number
 }
 
-const LIMITS_DEFAULT: BodyLimits = { bodyBytesMax: 8 * MIB, bodyBytesTotalMax: 256 * MIB }
+const LIMITS_DEFAULT: BodyLimits = { bodyBytesMax: 8 * MIB, bodyBytesTotalMax: 128 * MIB }
 
 /** Where a request goes: the JSON protocol at `POST /`, or a route. */
 type Destination = 'json protocol' | MatchedRoute

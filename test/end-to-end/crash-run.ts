@@ -95,7 +95,11 @@ async function update(client: HttpClient, DeliveryStreamName: string, Prefix: st
   })
 }
 
+/** Thousands would bury the first. */
+const PROBLEMS_SHOWN = 20
+
 export interface Verdict {
+  /** The first of them. */
   readonly findings: readonly Finding[]
   /** Why the books don't balance or disagree with the objects; empty when all is well. */
   readonly bookProblems: readonly string[]
@@ -115,10 +119,10 @@ export async function judge(
   const idsByKey = new Map(objects.map((object) => [object.key, idsIn(decompressed(object))]))
   const delivered = [...idsByKey.values()].flat()
   return {
-    findings: ledger.findings(delivered),
+    findings: ledger.findings(delivered).slice(0, PROBLEMS_SHOWN),
     bookProblems: [
       ...bookProblems(books, delivered.length, ledger.acknowledged.size),
-      ...(await receiptProblems(client, ledger, idsByKey)),
+      ...(await receiptProblems(client, ledger, idsByKey)).slice(0, PROBLEMS_SHOWN),
     ],
     acknowledgedCount: ledger.acknowledged.size,
     objectCount: objects.length,

@@ -15,6 +15,8 @@
  */
 import type { Chance } from './chance.ts'
 
+const SECTOR_BYTES = 512
+
 interface FileChange {
   readonly position: number
   /** Absent: the file was cut or extended to `position`. */
@@ -70,11 +72,11 @@ export class DiskFile {
     const survival = chance.pick<() => Survival>([
       () => 'lost',
       () => 'whole',
-      () => anySurvival(chance),
+      () => chance.pick(['whole', 'torn', 'torn', 'lost']),
     ])
     const sizeBytes = this.#sizeBytes
     this.#settle(this.#unsynced.splice(0), survival, chance)
-    if (chance.happens(0.3)) this.#leaveHole(sizeBytes, chance.happens(0.5) ? recycled : undefined)
+    if (chance.happens(0.5)) this.#leaveHole(sizeBytes, chance.happens(0.5) ? recycled : undefined)
     this.#bytes = Buffer.from(this.#durableBytes)
     this.#sizeBytes = this.#bytes.byteLength
   }
@@ -106,21 +108,35 @@ export class DiskFile {
     this.#sizeBytes = Math.max(this.#sizeBytes, end)
   }
 
+  /** Makes durable, in order, what survives of the changes. */
   #settle(changes: FileChange[], survival: () => Survival, chance?: Chance): void {
     for (const { position, bytes } of changes) {
       const fate = survival()
       if (fate === 'lost') continue
-      if (bytes === undefined) {
-        this.#durableBytes = resized(this.#durableBytes, position)
-        continue
-      }
-      let [from, to] = [0, bytes.byteLength]
-      if (fate === 'head') to = chance?.integer(0, to) ?? to
-      if (fate === 'tail') from = chance?.integer(0, to) ?? from
-      const size = Math.max(this.#durableBytes.byteLength, position + to)
-      this.#durableBytes = resized(this.#durableBytes, size)
-      bytes.copy(this.#durableBytes, position + from, from, to)
+      if (bytes === undefined) this.#durableBytes = resized(this.#durableBytes, position)
+      else if (chance === undefined || fate === 'whole') this.#makeDurable(bytes, position)
+      else this.#tear(bytes, position, chance)
     }
+  }
+
+  /** Of each sector all survives, or nothing; of one, whatever the disk had time for. */
+  #tear(bytes: Buffer, position: number, chance: Chance): void {
+    const cut = chance.integer(0, bytes.byteLength)
+    for (let from = 0; from < bytes.byteLength;) {
+      const to = Math.min(
+        from + SECTOR_BYTES - ((position + from) % SECTOR_BYTES),
+        bytes.byteLength,
+      )
+      const end = cut > from && cut < to ? cut : to
+      if (chance.happens(0.5)) this.#makeDurable(bytes.subarray(from, end), position + from)
+      from = to
+    }
+  }
+
+  #makeDurable(bytes: Buffer, position: number): void {
+    const end = position + bytes.byteLength
+    if (end > this.#durableBytes.byteLength) this.#durableBytes = resized(this.#durableBytes, end)
+    bytes.copy(this.#durableBytes, position)
   }
 
   /** The size of the file came to be durable, its last bytes did not. */
@@ -132,11 +148,7 @@ export class DiskFile {
   }
 }
 
-type Survival = 'whole' | 'head' | 'tail' | 'lost'
-
-function anySurvival(chance: Chance): Survival {
-  return chance.pick(['whole', 'whole', 'head', 'tail', 'lost'])
-}
+type Survival = 'whole' | 'torn' | 'lost'
 
 function grown(bytes: Buffer, sizeBytes: number): Buffer {
   if (sizeBytes <= bytes.byteLength) return bytes

@@ -13,23 +13,38 @@ export interface PlantedBug {
   readonly destination?: (real: Destination) => Destination
 }
 
-export const PLANTED_BUGS = {
-  'acknowledged before the sync': { fileSystem: (real) => onFiles(real, withoutSync) },
+interface PlantedBugCase {
+  readonly bug: PlantedBug
+  /** What the oracle says of it. */
+  readonly symptom: RegExp
+}
+
+export const PLANTED_BUGS: Readonly<Record<string, PlantedBugCase>> = {
+  'acknowledged before the sync': {
+    bug: { fileSystem: (real) => onFiles(real, withoutSync) },
+    symptom: /^acknowledged record .* is lost/,
+  },
   'no sync of directories': {
-    fileSystem: (real) => override(real, { syncDirectory: () => Promise.resolve() }),
+    bug: { fileSystem: (real) => override(real, { syncDirectory: () => Promise.resolve() }) },
+    symptom: /^acknowledged record .* is lost/,
   },
-  'names not frozen': {
-    contents: (real) =>
-      override(real, {
-        manifest: () => Promise.resolve(undefined),
-        freeze: () => Promise.resolve(),
-      }),
+  'names not frozen': { bug: { contents: withoutManifest }, symptom: /is doubled/ },
+  'committed before delivery': {
+    bug: { destination: withoutWaiting },
+    symptom: /^acknowledged record .* is lost/,
   },
-  'committed before delivery': { destination: withoutWaiting },
-} satisfies Record<string, PlantedBug>
+}
 
 function withoutSync(file: OpenFile): OpenFile {
   return override(file, { datasync: () => Promise.resolve() })
+}
+
+/** Makes up the names anew at each attempt, from the stream as it is then. */
+function withoutManifest(real: BatchContents): BatchContents {
+  return override(real, {
+    manifest: () => Promise.resolve(undefined),
+    freeze: () => Promise.resolve(),
+  })
 }
 
 /** Says that it is delivered while it is on its way. */

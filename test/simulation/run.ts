@@ -8,7 +8,6 @@
  */
 import { parseArgs } from 'node:util'
 import { PLANTED_BUGS } from './planted-bugs.ts'
-import type { PlantedBug } from './planted-bugs.ts'
 import { report } from './report.ts'
 import { simulate } from './world.ts'
 
@@ -25,9 +24,8 @@ const { values } = parseArgs({
 
 const from = Number(values.from)
 const end = from + Number(values.seeds)
-const bugs: Record<string, PlantedBug> = PLANTED_BUGS
-const bug = values.bug === undefined ? {} : bugs[values.bug]
-if (bug === undefined) throw new Error(`No bug of that name: ${Object.keys(bugs).join(', ')}`)
+const bug = values.bug === undefined ? {} : PLANTED_BUGS[values.bug]?.bug
+if (bug === undefined) throw new Error(`No such bug: ${Object.keys(PLANTED_BUGS).join(', ')}`)
 
 const startedAtMs = performance.now()
 let steps = 0

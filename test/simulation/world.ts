@@ -235,7 +235,7 @@ class World {
 
   #crash(life: Life): void {
     life.alive = false
-    if (life.failure !== undefined) this.#note(`the process fails: ${textOf(life.failure)}`)
+    if (life.failure !== undefined) this.#note(`the process fails: ${messageOf(life.failure)}`)
     if (this.#chance.happens(0.5)) {
       this.#note('the process is killed')
       this.#disk.afterProcessCrash()
@@ -329,7 +329,7 @@ class World {
   #logger(): Logger {
     const log = (fields: object, message: string): void => {
       const { error } = fields as { error?: unknown }
-      this.#note(`log: ${message} ${error === undefined ? '' : textOf(error)}`)
+      this.#note(`log: ${message} ${error === undefined ? '' : messageOf(error)}`)
     }
     return { debug: log, info: log, warn: log, error: log }
   }
@@ -346,6 +346,11 @@ function configurationOf(streamId: string): JsonObject {
       Processors: [{ Type: 'AppendDelimiterToRecord', Parameters: [delimiter] }],
     },
   }
+}
+
+/** Without the stack: that tells of whoever runs the simulation, too. */
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function textOf(error: unknown): string {
