@@ -29,8 +29,8 @@ export interface Put {
   answer: 'acknowledged' | 'full' | 'failed' | 'cut short'
   /** Present when acknowledged. */
   appended?: Appended
-  /** Its process died in a crash, some time after. */
-  crashed: boolean
+  /** The disk of its time may have refused to take back what it had written of a failed put. */
+  mayLinger: boolean
 }
 
 export interface Evidence {
@@ -84,8 +84,8 @@ function* recordViolations({ puts, buckets, database, rotted }: Evidence): Gener
   for (const [record, names] of places) yield `nobody sent ${record}, in ${names.join()}`
 }
 
-function mustBeAbsent({ answer, crashed }: Put): boolean {
-  return answer === 'full' || (answer === 'failed' && !crashed)
+function mustBeAbsent({ answer, mayLinger }: Put): boolean {
+  return (answer === 'full' || answer === 'failed') && !mayLinger
 }
 
 /** 4. */

@@ -50,7 +50,7 @@ export class Workload {
 
   async #put(engine: Engine, clock: Clock, streamId: string): Promise<void> {
     const records = this.#makeRecords(streamId)
-    const put: Put = { streamId, records, answer: 'cut short', crashed: false }
+    const put: Put = { streamId, records, answer: 'cut short', mayLinger: false }
     this.puts.push(put)
     const bytes = records.map((record) => Buffer.from(record, 'latin1'))
     try {

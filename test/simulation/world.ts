@@ -151,9 +151,10 @@ class World {
       deadlineMs,
     )
     this.#checkUsage(life)
-    if (chance.happens(0.2) && (await this.#endOrderly(life))) return
-    this.#crash(life)
-    for (const put of this.#workload.puts.slice(firstPut)) put.crashed = true
+    const ended = chance.happens(0.2) && (await this.#endOrderly(life))
+    if (!ended) this.#crash(life)
+    const { datasync, other } = this.#disk.faults
+    for (const put of this.#workload.puts.slice(firstPut)) put.mayLinger = datasync + other > 0
   }
 
   /** No more faults, no more clients: all that was taken arrives. */
