@@ -5,11 +5,11 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hash } from 'node:crypto'
-import { crc32, createGzip, createZstdCompress } from 'node:zlib'
+import { constants, crc32, createGzip, createZstdCompress } from 'node:zlib'
 import { runLoad } from './load.ts'
 import { cpuSeconds, median } from './process-figures.ts'
 import { logRecords, putBodies, RECORDS_PER_REQUEST } from './workload.ts'
@@ -20,12 +20,21 @@ export interface Pieces {
   readonly decode: number
   readonly checksum: number
   readonly write: number
+  /** Reads it back from the file, and checks it. */
+  readonly read: number
   readonly gzip: number
   readonly zstd: number
 }
 
 const RECORD_COUNT = 20_000
 const ROUNDS = 3
+
+/** As the service has them (src/formats). */
+const GZIP_OPTIONS = { level: 5, memLevel: 9, chunkSize: 1 << 18 }
+const ZSTD_OPTIONS = {
+  chunkSize: 1 << 18,
+  params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
+}
 
 export async function measurePieces(): Promise<Pieces> {
   const records = logRecords(RECORD_COUNT)
@@ -37,10 +46,9 @@ export async function measurePieces(): Promise<Pieces> {
     decode: await piece(() => bodies.forEach(decode)),
     checksum: await piece(() => chunks.forEach((chunk) => crc32(chunk))),
     write: await piece(() => writeChunks(chunks)),
-    gzip: await piece(() =>
-      compress(chunks, () => createGzip({ level: 5, memLevel: 9, chunkSize: 1 << 18 })),
-    ),
-    zstd: await piece(() => compress(chunks, () => createZstdCompress({ chunkSize: 1 << 18 }))),
+    read: await readPiece(chunks),
+    gzip: await piece(() => compress(chunks, () => createGzip(GZIP_OPTIONS))),
+    zstd: await piece(() => compress(chunks, () => createZstdCompress(ZSTD_OPTIONS))),
   }
 }
 
@@ -87,6 +95,23 @@ async function writeChunks(chunks: readonly Buffer[]): Promise<void> {
   }
   await file.close()
   await rm(directory, { recursive: true })
+}
+
+async function readPiece(chunks: readonly Buffer[]): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'standpipe-bench-'))
+  const path = join(directory, 'pieces')
+  await writeFile(path, chunks)
+  const into = Buffer.allocUnsafe(Math.max(...chunks.map(({ byteLength }) => byteLength)))
+  const us = await piece(async () => {
+    const file = await open(path, 'r')
+    for (const { byteLength } of chunks) {
+      await file.read(into, 0, byteLength)
+      crc32(into.subarray(0, byteLength))
+    }
+    await file.close()
+  })
+  await rm(directory, { recursive: true })
+  return us
 }
 
 async function compress(

@@ -18,7 +18,7 @@ import type { Row, ServicePlan } from './service-row.ts'
 
 const { values } = parseArgs({
   options: {
-    records: { type: 'string', default: '200000' },
+    records: { type: 'string', default: '400000' },
     only: { type: 'string', default: '' },
     'backlog-gib': { type: 'string', default: '2' },
   },
@@ -65,7 +65,7 @@ if (chosen('backlog')) await printBacklog(Number(values['backlog-gib']))
 
 function sumOf(parts: Pieces, { compression, signed }: ServicePlan): number {
   const codec = { GZIP: parts.gzip, ZSTD: parts.zstd, UNCOMPRESSED: 0 }[compression]
-  const common = parts.receive + parts.decode + parts.checksum + parts.write
+  const common = parts.receive + parts.decode + parts.checksum + parts.write + parts.read
   return common + codec + (signed ? parts.hash : 0)
 }
 

@@ -30,7 +30,7 @@ export interface Row {
 
 const CONNECTION_COUNT = 8
 /** Lets the compiler of the JavaScript engine settle before anything counts. */
-const WARM_UP_RECORDS = 50_000
+const WARM_UP_RECORDS = 200_000
 
 /** Standpipe under one plan, with objects in local folders. */
 export async function measureService(plan: ServicePlan, recordCount: number): Promise<Row> {

@@ -100,7 +100,8 @@ export interface BatchStore extends BatchContents {
 export interface BatchContents {
   /**
    * Streams the batch's chunks in order, each verified. A chunk that fails its checksum is moved to
-   * quarantine, counted in `quarantinedCount` and skipped.
+   * quarantine, counted in `quarantinedCount` and skipped. A chunk's payload is valid until the next
+   * one is asked for: all of them are read into the same memory.
    */
   read(batch: SealedBatch): BatchReading
   /** The batch's manifest, if it was frozen. */

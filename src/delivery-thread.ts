@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { destinationTypes } from '../destinations/index.ts'
 import type { Backoff } from './base/backoff.ts'
+import { BufferPool } from './base/buffer-pool.ts'
 import { systemClock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
 import type { KeyRing } from './batch-store.ts'
@@ -46,6 +47,7 @@ async function run(data: DeliveryThreadData): Promise<void> {
   const host = new PortDeliveryHost(parentPort)
   const { logger } = host
   const clock = systemClock
+  const buffers = new BufferPool()
   const objectStore = openObjectStore(data.objectStore, logger)
   const destinations = new Map(
     [...destinationTypes].map(([name, type]) => [name, type.open({ objectStore, clock, logger })]),
@@ -59,7 +61,7 @@ async function run(data: DeliveryThreadData): Promise<void> {
       logger,
     }),
     destinations,
-    openSpool: (encrypt) => openSpool({ directory: data.spoolDirectory, clock, encrypt }),
+    openSpool: (encrypt) => openSpool({ directory: data.spoolDirectory, clock, buffers, encrypt }),
     claimsMax: data.claimsMax,
     encodingsMax: ENCODINGS_MAX,
     backoff: data.backoff,

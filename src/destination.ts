@@ -85,7 +85,7 @@ export interface OutputContent {
   readonly sizeBytes: number
   /** Hex. */
   readonly sha256: string
-  /** The bytes from `start` up to, not including, `end`. */
+  /** The bytes from `start` up to, not including, `end`; valid until disposal. */
   read(start: number, end: number): Promise<Buffer>
   /** Gives the memory or temporary file back. */
   dispose(): Promise<void>

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/base/json.ts'
+import { BufferPool } from '../../src/base/buffer-pool.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import type { Chunk, SealedBatch } from '../../src/batch.ts'
@@ -88,7 +89,13 @@ function jobOf(stream: DeliveryStream, members: Partial<EncodeJob> = {}): Encode
     stream,
     chunks: each(CHUNKS),
     frozen: undefined,
-    openSpool: () => openSpool({ directory: '/nonexistent', clock: systemClock, encrypt: false }),
+    openSpool: () =>
+      openSpool({
+        directory: '/nonexistent',
+        clock: systemClock,
+        buffers: new BufferPool(),
+        encrypt: false,
+      }),
     ...members,
   }
 }

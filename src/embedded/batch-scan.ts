@@ -14,7 +14,7 @@ import {
 import type { ChunkHeader } from './batch-file.ts'
 import type { OpenFile } from './file-system.ts'
 
-const WINDOW_BYTES = 1024 * 1024
+const WINDOW_BYTES = 256 * 1024
 
 export interface FrameRange {
   readonly offset: number
@@ -25,7 +25,7 @@ export interface ChunkFrame extends FrameRange {
   readonly kind: 'chunk'
   readonly header: ChunkHeader
   readonly headerBytes: Buffer
-  /** As it is stored, possibly encrypted. A view that stays valid. */
+  /** As it is stored, possibly encrypted. Valid until the next frame is asked for. */
   readonly payload: Buffer
 }
 
@@ -58,7 +58,7 @@ export async function* scanFrames(
 }
 
 async function frameAt(window: FileWindow, offset: number, seed: number): Promise<Frame> {
-  const headerBytes = await window.bytes(offset, CHUNK_HEADER_BYTES)
+  const headerBytes = Buffer.from(await window.bytes(offset, CHUNK_HEADER_BYTES))
   const header = decodeChunkHeader(headerBytes, seed)
   if (header === undefined) {
     const endOffset = await findChunk(window, offset + 1, seed)
@@ -91,35 +91,37 @@ async function findChunk(window: FileWindow, from: number, seed: number): Promis
   return window.endOffset
 }
 
-/** Reads a file forwards, many small pieces with one system call. */
+/** Reads a file forwards, many small pieces with one system call, all into the same memory. */
 class FileWindow {
   readonly endOffset: number
   readonly #file: OpenFile
-  #buffer: Buffer = Buffer.alloc(0)
-  #bufferAt = 0
+  #memory: Buffer = Buffer.alloc(0)
+  #filled: Buffer = this.#memory
+  #filledAt = 0
 
   constructor(file: OpenFile, endOffset: number) {
     this.#file = file
     this.endOffset = endOffset
   }
 
-  /** The bytes at `offset`; fewer than `count` only at the end. */
+  /** The bytes at `offset`, until the next call; fewer than `count` only at the end. */
   async bytes(offset: number, count: number): Promise<Buffer> {
     const wanted = Math.max(Math.min(count, this.endOffset - offset), 0)
-    let at = offset - this.#bufferAt
-    if (at < 0 || at + wanted > this.#buffer.byteLength) {
+    let at = offset - this.#filledAt
+    if (at < 0 || at + wanted > this.#filled.byteLength) {
       await this.#fill(offset, wanted)
       at = 0
     }
-    return this.#buffer.subarray(at, at + wanted)
+    return this.#filled.subarray(at, at + wanted)
   }
 
-  /** Into a new buffer: views of the old one are still in use. */
+  /** What is wanted and, if it is a large chunk, no more than the header behind it. */
   async #fill(offset: number, wanted: number): Promise<void> {
-    const sizeBytes = Math.min(Math.max(wanted, WINDOW_BYTES), this.endOffset - offset)
-    const buffer = Buffer.allocUnsafeSlow(Math.max(sizeBytes, 0))
-    const readBytes = await this.#file.read(buffer, offset)
-    this.#buffer = buffer.subarray(0, readBytes)
-    this.#bufferAt = offset
+    const usefulBytes = Math.max(wanted + CHUNK_HEADER_BYTES, WINDOW_BYTES)
+    const sizeBytes = Math.max(Math.min(usefulBytes, this.endOffset - offset), 0)
+    if (sizeBytes > this.#memory.byteLength) this.#memory = Buffer.allocUnsafeSlow(sizeBytes)
+    const readBytes = await this.#file.read(this.#memory.subarray(0, sizeBytes), offset)
+    this.#filled = this.#memory.subarray(0, readBytes)
+    this.#filledAt = offset
   }
 }

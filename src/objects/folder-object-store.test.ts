@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BufferPool } from '../base/buffer-pool.ts'
 import { systemClock } from '../base/clock.ts'
 import { DeliveryError } from '../destination.ts'
 import { folderFailure, FolderObjectStore, sweepPartialObjects } from './folder-object-store.ts'
@@ -100,7 +101,12 @@ async function put(
   extra: { kmsKeyArn?: string } = {},
   signal: AbortSignal = NOT_ABORTED,
 ): Promise<void> {
-  const spool = openSpool({ directory: parent, clock: systemClock, encrypt: false })
+  const spool = openSpool({
+    directory: parent,
+    clock: systemClock,
+    buffers: new BufferPool(),
+    encrypt: false,
+  })
   await spool.write(Buffer.from(text))
   const content = await spool.finish()
   const object = { bucket: 'bucket', key, content, contentType: 'text/plain', formerSha256s: [] }

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { BufferPool } from '../base/buffer-pool.ts'
 import { systemClock } from '../base/clock.ts'
 import { chunkOf } from '../chunk.ts'
 import { ObjectEncoder } from './object-encoder.ts'
@@ -12,7 +13,12 @@ async function encode(
   chunks: readonly (readonly Uint8Array[])[],
   delimiter: Buffer | undefined,
 ): Promise<{ bytes: Buffer; recordCount: number; writes: number }> {
-  const spool = openSpool({ directory: '/nonexistent', clock: systemClock, encrypt: false })
+  const spool = openSpool({
+    directory: '/nonexistent',
+    clock: systemClock,
+    buffers: new BufferPool(),
+    encrypt: false,
+  })
   let writes = 0
   const encoder = new ObjectEncoder({
     compressionFormat: 'UNCOMPRESSED',

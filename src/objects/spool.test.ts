@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BufferPool } from '../base/buffer-pool.ts'
 import { systemClock } from '../base/clock.ts'
 import type { Spool } from '../destination.ts'
 import { openSpool, sweepSpools } from './spool.ts'
@@ -109,7 +110,13 @@ test('sweeping removes left-over spools and nothing else', async () => {
 })
 
 function openTestSpool(encrypt: boolean) {
-  return openSpool({ directory, clock: systemClock, encrypt, memoryBytesMax: MEMORY_BYTES_MAX })
+  return openSpool({
+    directory,
+    clock: systemClock,
+    buffers: new BufferPool(),
+    encrypt,
+    memoryBytesMax: MEMORY_BYTES_MAX,
+  })
 }
 
 async function writeAll(spool: Spool, writes: readonly Uint8Array[]) {

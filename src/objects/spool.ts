@@ -8,10 +8,12 @@
 import { strict as assert } from 'node:assert'
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
 import type { Cipheriv } from 'node:crypto'
-import { mkdir, open, readdir, rm } from 'node:fs/promises'
+import { open, readdir, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
+import { makeDirectories } from '../base/make-directories.ts'
 import type { OutputContent, Spool } from '../destination.ts'
 
 const MEMORY_BYTES_MAX = 4 * 1024 * 1024
@@ -24,6 +26,8 @@ export interface SpoolOptions {
   /** Made when the first spool outgrows its memory. */
   readonly directory: string
   readonly clock: Clock
+  /** Where memory comes from, and goes back to on disposal. */
+  readonly buffers: BufferPool
   /** The stream's records must not lie on a disk in plain. */
   readonly encrypt: boolean
   /** Default 4 MiB. */
@@ -60,7 +64,7 @@ class BufferedSpool implements OpenedSpool {
   readonly #options: SpoolOptions
   readonly #memoryBytesMax: number
   readonly #hash = createHash('sha256')
-  #buffer = Buffer.alloc(0)
+  #buffer: Buffer = Buffer.alloc(0)
   #filledBytes = 0
   #file: SpoolFile | undefined
   #finished = false
@@ -88,18 +92,19 @@ class BufferedSpool implements OpenedSpool {
     if (this.#file === undefined) {
       this.#finished = true
       const bytes = this.#buffer.subarray(0, this.#filledBytes)
-      return memoryContent(bytes, this.#hash.update(bytes).digest('hex'))
+      const sha256 = this.#hash.update(bytes).digest('hex')
+      return memoryContent(bytes, sha256, this.#options.buffers)
     }
     await this.#spill()
     this.#finished = true
-    this.#buffer = Buffer.alloc(0)
+    this.#options.buffers.give(this.#buffer)
     return fileContent(this.#file, this.#hash.digest('hex'))
   }
 
   async dispose(): Promise<void> {
     if (this.#finished) return
     this.#finished = true
-    this.#buffer = Buffer.alloc(0)
+    this.#options.buffers.give(this.#buffer)
     await this.#file?.remove()
   }
 
@@ -107,8 +112,10 @@ class BufferedSpool implements OpenedSpool {
     const neededBytes = Math.min(this.#filledBytes + wantedBytes, this.#memoryBytesMax)
     if (neededBytes <= this.#buffer.byteLength) return
     const doubledBytes = Math.max(this.#buffer.byteLength * 2, FIRST_BUFFER_BYTES, neededBytes)
-    const grown = Buffer.allocUnsafeSlow(Math.min(doubledBytes, this.#memoryBytesMax))
+    const { buffers } = this.#options
+    const grown = buffers.take(Math.min(doubledBytes, this.#memoryBytesMax))
     grown.set(this.#buffer.subarray(0, this.#filledBytes))
+    buffers.give(this.#buffer)
     this.#buffer = grown
   }
 
@@ -121,8 +128,8 @@ class BufferedSpool implements OpenedSpool {
   }
 }
 
-function memoryContent(bytes: Buffer, sha256: string): OutputContent {
-  let held = bytes
+function memoryContent(bytes: Buffer, sha256: string, buffers: BufferPool): OutputContent {
+  let held: Buffer = bytes
   return {
     sizeBytes: bytes.byteLength,
     sha256,
@@ -131,6 +138,7 @@ function memoryContent(bytes: Buffer, sha256: string): OutputContent {
       return Promise.resolve(held.subarray(start, end))
     },
     dispose() {
+      buffers.give(held)
       held = Buffer.alloc(0)
       return Promise.resolve()
     },
@@ -162,7 +170,7 @@ class SpoolFile {
   }
 
   static async create({ directory, clock, encrypt }: SpoolOptions): Promise<SpoolFile> {
-    await mkdir(directory, { recursive: true })
+    await makeDirectories(directory)
     const path = join(directory, clock.randomBytes(16).toString('hex') + FILE_EXTENSION)
     const handle = await open(path, 'wx+', 0o600)
     return new SpoolFile(path, handle, encrypt ? clock.randomBytes(32) : undefined)

@@ -342,7 +342,8 @@ function appendAll(store: BatchStore, target: AppendTarget, chunks: readonly Chu
 export async function readChunks(store: Pick<BatchStore, 'read'>, batch: SealedBatch) {
   const reading = store.read(batch)
   const chunks: Chunk[] = []
-  for await (const chunk of reading) chunks.push(chunk)
+  // A payload is only there until the next chunk is asked for.
+  for await (const chunk of reading) chunks.push({ ...chunk, payload: Buffer.from(chunk.payload) })
   return { chunks, quarantinedCount: reading.quarantinedCount }
 }
 

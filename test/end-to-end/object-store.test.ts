@@ -18,6 +18,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { BufferPool } from '../../src/base/buffer-pool.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { DeliveryError } from '../../src/destination.ts'
 import type { OutputContent } from '../../src/destination.ts'
@@ -306,7 +307,12 @@ function bytesOf(sizeBytes: number): Buffer {
 }
 
 async function objectOf(key: string, bytes: Buffer): Promise<PutObject> {
-  const spool = openSpool({ directory: join(folder, 'spool'), clock: systemClock, encrypt: false })
+  const spool = openSpool({
+    directory: join(folder, 'spool'),
+    clock: systemClock,
+    buffers: new BufferPool(),
+    encrypt: false,
+  })
   await spool.write(bytes)
   const content = await spool.finish()
   onTestFinished(() => content.dispose())

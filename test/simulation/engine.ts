@@ -1,6 +1,7 @@
 /**
  * The embedded engine as one process runs it, composed as the service does, on simulated ground.
  */
+import { BufferPool } from '../../src/base/buffer-pool.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import { noMetrics } from '../../src/base/metrics.ts'
@@ -81,7 +82,8 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
     contents: bug.contents?.(contents) ?? contents,
     destinations: new Map([[s3.name, bug.destination?.(destination) ?? destination]]),
     // Small enough to stay in memory.
-    openSpool: (encrypt) => openSpool({ directory: '/nowhere', clock, encrypt }),
+    openSpool: (encrypt) =>
+      openSpool({ directory: '/nowhere', clock, buffers: new BufferPool(), encrypt }),
     claimsMax: CLAIMS_MAX,
     encodingsMax: 1,
     backoff: { firstMs: 1_000, maxMs: 30_000 },
