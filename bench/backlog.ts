@@ -30,7 +30,11 @@ export async function measureBacklog(gibibytes: number): Promise<BacklogFigures>
   })
   try {
     await service.start()
-    const streamNames = await createStreams(service, { compression: 'GZIP', streamCount: 1 })
+    const streamNames = await createStreams(service, {
+      compression: 'GZIP',
+      streamCount: 1,
+      objectMiB: 16,
+    })
     const accept = async (recordCount: number): Promise<number> => {
       const before = cpuSeconds(service.pid)
       await runLoad({ port: service.port, streamNames, recordCount, connectionCount: 8 })

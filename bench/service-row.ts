@@ -6,7 +6,7 @@ import { runLoad } from './load.ts'
 import type { LoadResult } from './load.ts'
 import { cpuSeconds, memoryMiB, percentile } from './process-figures.ts'
 import { ACCESS_KEY, ServiceUnderTest } from './service-under-test.ts'
-import { getJson } from './signing.ts'
+import { getJson, post } from './signing.ts'
 import { meanRecordBytes } from './workload.ts'
 
 export interface ServicePlan {
@@ -14,7 +14,11 @@ export interface ServicePlan {
   readonly compression: 'GZIP' | 'ZSTD' | 'UNCOMPRESSED'
   readonly streamCount: number
   readonly signed: boolean
+  /** Batches are of this size whatever the number of streams, so that only that number differs. */
+  readonly objectMiB: number
 }
+
+type StreamsPlan = Pick<ServicePlan, 'compression' | 'streamCount' | 'objectMiB'>
 
 export interface Row {
   readonly name: string
@@ -84,7 +88,7 @@ export function rowOf(name: string, result: LoadResult, seconds: number, cpu: nu
 
 export async function createStreams(
   service: ServiceUnderTest,
-  { compression, streamCount }: Pick<ServicePlan, 'compression' | 'streamCount'>,
+  { compression, streamCount, objectMiB }: StreamsPlan,
 ): Promise<string[]> {
   const [accessKeyId = '', secretAccessKey = ''] = ACCESS_KEY.split(':')
   const client = new FirehoseClient({
@@ -100,7 +104,7 @@ export async function createStreams(
         ExtendedS3DestinationConfiguration: {
           RoleARN: 'arn:aws:iam::000000000000:role/bench',
           BucketARN: 'arn:aws:s3:::bench',
-          BufferingHints: { SizeInMBs: 16, IntervalInSeconds: 2 },
+          BufferingHints: { SizeInMBs: objectMiB, IntervalInSeconds: 60 },
           CompressionFormat: compression as 'GZIP',
         },
       }),
@@ -132,12 +136,14 @@ async function totals(
   return sum
 }
 
-/** Resolves when nothing is pending. */
+/** Flushes all streams; resolves when nothing is pending. */
 async function delivered(
   service: ServiceUnderTest,
   plan: Pick<ServicePlan, 'signed'>,
   streamNames: readonly string[],
 ): Promise<void> {
+  const accessKey = plan.signed ? ACCESS_KEY : undefined
+  for (const name of streamNames) await post(service.port, `/streams/${name}/flush`, accessKey)
   for (const name of streamNames) {
     while ((await totals(service, plan, [name])).pending > 0) await sleep(100)
   }

@@ -24,13 +24,33 @@ export async function getJson(
   path: string,
   accessKey: string | undefined,
 ): Promise<unknown> {
+  const answer = await call('GET', port, path, accessKey)
+  return answer.json()
+}
+
+export async function post(
+  port: number,
+  path: string,
+  accessKey: string | undefined,
+): Promise<void> {
+  await call('POST', port, path, accessKey)
+}
+
+async function call(
+  method: string,
+  port: number,
+  path: string,
+  accessKey: string | undefined,
+): Promise<Response> {
   const host = `127.0.0.1:${port}`
-  const { host: _, ...headers } = signed('GET', path, { host }, accessKey, Buffer.alloc(0))
+  const { host: _, ...headers } = signed(method, path, { host }, accessKey, Buffer.alloc(0))
   const answer = await fetch(`http://${host}${path}`, {
+    method,
     headers: headers as Record<string, string>,
   })
-  if (!answer.ok) throw new Error(`Cannot get ${path}: ${answer.status} ${await answer.text()}`)
-  return answer.json()
+  if (!answer.ok)
+    throw new Error(`Cannot ${method} ${path}: ${answer.status} ${await answer.text()}`)
+  return answer
 }
 
 function signed(

@@ -25,8 +25,14 @@ export interface DataKey {
   readonly wrapped: string
 }
 
-/** Opens wrapped data keys. Throws when the wrapping key is not in the key ring. */
+/** The wrapping key of a data key is not in the key ring, or there is none. */
+export class KeyUnavailable extends Error {
+  override readonly name = 'KeyUnavailable'
+}
+
+/** Opens wrapped data keys. */
 export interface KeyRing {
+  /** @throws KeyUnavailable */
   unwrap(wrapped: string): Buffer
 }
 
@@ -86,6 +92,8 @@ export interface BatchStore extends BatchContents {
   nextDueMs(): number | undefined
   /** What the stream's open batch holds. */
   openBatch(streamId: string): OpenBatch | undefined
+  /** Batches that take no more chunks and whose seal is not announced yet, oldest first. */
+  sealingBatches(streamId: string): readonly OpenBatch[]
   /** All sealed batches, oldest first within a stream; streams the store, never loads it. */
   list(): AsyncIterable<SealedBatch>
   /** Removes a batch whose receipt is durable. Removing twice is harmless. */
@@ -104,7 +112,10 @@ export interface BatchContents {
    * one is asked for: all of them are read into the same memory.
    */
   read(batch: SealedBatch): BatchReading
-  /** The batch's manifest, if it was frozen. */
+  /**
+   * The batch's manifest, if it was frozen.
+   * @throws ManifestDamaged
+   */
   manifest(batch: SealedBatch): Promise<Manifest | undefined>
   /** Makes the manifest durable; replaces an earlier one. */
   freeze(batch: SealedBatch, manifest: Manifest): Promise<void>
@@ -112,7 +123,13 @@ export interface BatchContents {
   thaw(batch: SealedBatch): Promise<void>
 }
 
-export interface BatchReading extends AsyncIterable<Chunk> {
+/** A chunk as it is read back: it knows its place. */
+export interface StoredChunk extends Chunk {
+  /** Ordinal of its first record. Before it there is a gap where a damaged chunk is missing. */
+  readonly firstOrdinal: number
+}
+
+export interface BatchReading extends AsyncIterable<StoredChunk> {
   /** Records missed so far because their chunk is damaged; final when the iteration has ended. */
   readonly quarantinedCount: number
 }

@@ -26,6 +26,8 @@ export interface StreamEncryption {
   readonly keyArn?: string
   /** The stream's data key under the service's wrapping key. Never leaves the service. */
   readonly wrappedDataKey?: string
+  /** When it was last started or stopped, oldest first; no more than a day's quota. */
+  readonly changedAtMs?: readonly number[]
 }
 
 /** A delivery stream as the catalog keeps it. Configuration is in Firehose's own spelling. */
@@ -37,6 +39,8 @@ export interface DeliveryStream {
   readonly status: DeliveryStreamStatus
   readonly type: DeliveryStreamType
   readonly createdAtMs: number
+  /** What a creator of a DirectPut stream expects to send; told back and not acted on. */
+  readonly throughputHintInMBs?: number
   /** Absent until the first update that changed something. */
   readonly updatedAtMs?: number
   /** VersionId of the API: 1, and one more with every effective update. */
@@ -46,6 +50,8 @@ export interface DeliveryStream {
   /** In lexical order of their keys. */
   readonly tags: readonly Tag[]
   readonly encryption: StreamEncryption
+  /** Nothing is delivered until an operator resumes it; records are still accepted. */
+  readonly paused?: true
   /** Key into the table of destinations (destinations/index.ts). */
   readonly destinationType: string
   /** Normalised: every default is written out. */

@@ -6,14 +6,15 @@ import type { Backoff } from './base/backoff.ts'
 import { BufferPool } from './base/buffer-pool.ts'
 import { systemClock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
+import { NO_CONNECTIONS } from './connections.ts'
 import type { KeyRing } from './batch-store.ts'
 import type { ObjectStore } from './object-store.ts'
 import { BatchFileContents } from './embedded/batch-contents.ts'
 import { LocalKeyRing, NO_KEYS } from './embedded/local-key-ring.ts'
 import { nodeFileSystem } from './embedded/node-file-system.ts'
 import { PortDeliveryHost } from './embedded/port-delivery-host.ts'
+import { ErrorObjects } from './objects/error-objects.ts'
 import { FolderObjectStore } from './objects/folder-object-store.ts'
-import { S3ObjectStore } from './objects/s3-object-store.ts'
 import { openSpool } from './objects/spool.ts'
 import { Delivery } from './pipeline/delivery.ts'
 
@@ -48,9 +49,12 @@ async function run(data: DeliveryThreadData): Promise<void> {
   const { logger } = host
   const clock = systemClock
   const buffers = new BufferPool()
-  const objectStore = openObjectStore(data.objectStore, logger)
+  const objectStore = await openObjectStore(data.objectStore, logger)
   const destinations = new Map(
-    [...destinationTypes].map(([name, type]) => [name, type.open({ objectStore, clock, logger })]),
+    [...destinationTypes].map(([name, type]) => [
+      name,
+      type.open({ objectStore, connections: NO_CONNECTIONS, clock, logger }),
+    ]),
   )
   const delivery = new Delivery({
     host,
@@ -61,6 +65,7 @@ async function run(data: DeliveryThreadData): Promise<void> {
       logger,
     }),
     destinations,
+    errorOutput: new ErrorObjects(objectStore),
     openSpool: (encrypt) => openSpool({ directory: data.spoolDirectory, clock, buffers, encrypt }),
     claimsMax: data.claimsMax,
     encodingsMax: ENCODINGS_MAX,
@@ -75,9 +80,13 @@ async function run(data: DeliveryThreadData): Promise<void> {
   host.close()
 }
 
-function openObjectStore(place: ObjectStorePlace, logger: Logger): ObjectStore {
-  if (place.kind === 's3') return new S3ObjectStore({ ...place, logger })
-  return new FolderObjectStore({ root: place.root, clock: systemClock })
+async function openObjectStore(place: ObjectStorePlace, logger: Logger): Promise<ObjectStore> {
+  if (place.kind === 'folder') {
+    return new FolderObjectStore({ root: place.root, clock: systemClock })
+  }
+  // The AWS SDK doubles a thread's heap; who has folders needs none of it.
+  const { S3ObjectStore } = await import('./objects/s3-object-store.ts')
+  return new S3ObjectStore({ ...place, logger })
 }
 
 function openKeyRing(sseKey: string | undefined): KeyRing {

@@ -6,9 +6,11 @@
 import type { Json, JsonObject } from './base/json.ts'
 import type { Clock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
-import type { Chunk, SealedBatch } from './batch.ts'
+import type { SealedBatch } from './batch.ts'
+import type { StoredChunk } from './batch-store.ts'
+import type { Connections } from './connections.ts'
 import type { DeliveryStream } from './delivery-stream.ts'
-import type { Accounting, Manifest } from './manifest.ts'
+import type { Accounting, FrozenOutput, Manifest, OrdinalRange } from './manifest.ts'
 import type { ObjectStore } from './object-store.ts'
 
 /** A configuration that Firehose would refuse. Becomes InvalidArgumentException. */
@@ -60,6 +62,7 @@ export interface DestinationType {
 
 export interface DestinationContext {
   readonly objectStore: ObjectStore
+  readonly connections: Connections
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -68,10 +71,13 @@ export interface EncodeJob {
   readonly batch: SealedBatch
   readonly stream: DeliveryStream
   /** The batch's chunks in order; may be iterated once. */
-  readonly chunks: AsyncIterable<Chunk>
+  readonly chunks: AsyncIterable<StoredChunk>
   /** Present when names are fixed already: outputs must come out under exactly these targets. */
   readonly frozen: Manifest | undefined
-  /** A place for an output's bytes: in memory while small, then in a temporary file. */
+  /**
+   * A place for an output's bytes: in memory while small, then in a temporary file. The engine gives
+   * it back when the attempt is over, however that ended.
+   */
   openSpool(): Spool
 }
 
@@ -81,31 +87,86 @@ export interface Spool {
   finish(): Promise<OutputContent>
 }
 
+/** A spool as the engine holds it, which gives up what an encoding did not finish. */
+export interface OpenedSpool extends Spool {
+  /** Harmless when the spool was finished or disposed of before. */
+  dispose(): Promise<void>
+}
+
 export interface OutputContent {
   readonly sizeBytes: number
   /** Hex. */
   readonly sha256: string
   /** The bytes from `start` up to, not including, `end`; valid until disposal. */
   read(start: number, end: number): Promise<Buffer>
-  /** Gives the memory or temporary file back. */
+  /** Gives the memory or temporary file back; harmless the second time. */
   dispose(): Promise<void>
 }
 
+/** Something that takes effect, or is repeated, by itself: an object, a bulk of documents, a request. */
 export interface EncodedOutput {
   readonly kind: string
   readonly target: Json
   readonly accounting: Accounting
   readonly recordCount: number
-  readonly content: OutputContent
+  /** Which of the batch's records it is made of; absent: all. */
+  readonly range?: OrdinalRange
+  /** The bytes to write. Absent where `deliver` sends the records one by one. */
+  readonly content?: OutputContent
+  /** Attempted only when all outputs before it have arrived. */
+  readonly needsEarlier?: boolean
+}
+
+export interface BatchRecord {
+  readonly ordinal: number
+  readonly arrivalMs: number
+  /** A view that is valid until the next records are asked for. */
+  readonly data: Buffer
 }
 
 export interface DeliverJob {
+  readonly batch: SealedBatch
   readonly output: EncodedOutput
   /** The stream as it was when the output's name was fixed. */
   readonly stream: DeliveryStream
+  /** The stream as it is now: where the destination is, and with what password. */
+  readonly currentStream: DeliveryStream
   /** Bytes with one of these hashes under the output's name are the output, too (see manifest.ts). */
   readonly formerSha256s: readonly string[]
+  /** Attempts at this output before this one, by whatever process. */
+  readonly earlierAttempts: number
+  /** The output's records that have neither arrived nor been refused, in order, some at a time. */
+  records(): AsyncIterable<readonly BatchRecord[]>
   readonly signal: AbortSignal
+}
+
+/** A record that an attempt left behind. */
+export interface RecordFailure {
+  readonly ordinal: number
+  /** As in AWS's error records, e.g. `400` or `Splunk.AckTimeout`. */
+  readonly errorCode: string
+  readonly errorMessage: string
+  /** False: it goes to the error output. */
+  readonly retryable: boolean
+  /** `unknown`: it may have arrived. It is tried until that is known, beyond the retry duration too. */
+  readonly effect: 'none' | 'unknown'
+}
+
+/** What becomes of records that a destination does not take. */
+export interface FailurePolicy {
+  /** From the first attempt on, in real time, across restarts. */
+  readonly retryDurationMs: number
+  /**
+   * Repeats may double records at this destination: the ones whose fate is unknown go to the error
+   * output like others when the retry duration is over, and progress is kept after each output.
+   */
+  readonly atLeastOnce: boolean
+  /** The `error-output-type` of the error output's prefix, e.g. `splunk-failed`. */
+  readonly errorOutputType: string
+  /** The stored S3 configuration by which error objects are named and compressed. */
+  readonly s3Configuration: JsonObject
+  /** Members of a record in the error output besides those that all have. */
+  errorMembers(ordinal: number, output: FrozenOutput, batch: SealedBatch): JsonObject
 }
 
 export interface Destination {
@@ -115,11 +176,13 @@ export interface Destination {
    */
   encode(job: EncodeJob): Promise<readonly EncodedOutput[]>
   /**
-   * One attempt at one output. Resolves when it has taken effect once, also if an earlier attempt
-   * did it.
-   * @throws DeliveryError
+   * One attempt at what is pending of one output. Resolves with the records that it left behind; the
+   * others have arrived once, also if it was an earlier attempt that did it.
+   * @throws DeliveryError when the attempt failed as a whole
    */
-  deliver(job: DeliverJob): Promise<void>
+  deliver(job: DeliverJob): Promise<readonly RecordFailure[]>
+  /** Absent: records are tried for as long as the stream keeps them, and none is ever refused. */
+  failurePolicy?(stream: DeliveryStream): FailurePolicy
   close(): Promise<void>
 }
 
@@ -129,6 +192,8 @@ export interface DeliveryErrorOptions extends ErrorOptions {
   readonly effect: 'none' | 'unknown'
   /** The cause is an operator's to mend: the stream brakes rather than hammers. */
   readonly brake?: boolean
+  /** The destination asked not to be tried again before (Retry-After). */
+  readonly retryAfterMs?: number
 }
 
 /** A failed attempt, classified where it was born; nobody downstream reads messages. */
@@ -139,6 +204,7 @@ export class DeliveryError extends Error {
   readonly retryable: boolean
   readonly effect: 'none' | 'unknown'
   readonly brake: boolean
+  readonly retryAfterMs: number | undefined
 
   constructor(errorCode: string, message: string, options: DeliveryErrorOptions) {
     super(message, { cause: options.cause })
@@ -146,5 +212,6 @@ export class DeliveryError extends Error {
     this.retryable = options.retryable
     this.effect = options.effect
     this.brake = options.brake ?? false
+    this.retryAfterMs = options.retryAfterMs
   }
 }

@@ -2,7 +2,6 @@
  * Composition root, first half: puts the rooms together on a data directory and recovers what an
  * earlier process left. Nothing runs yet; service.ts starts and stops it.
  */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { destinationTypes } from '../destinations/index.ts'
 import { AccessKeys } from './api/access-keys.ts'
@@ -16,6 +15,7 @@ import { routes } from './api/rest/index.ts'
 import { BufferPool } from './base/buffer-pool.ts'
 import type { Clock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
+import { makeDirectories } from './base/make-directories.ts'
 import { PrometheusMetrics } from './base/prometheus-metrics.ts'
 import type { DeliveryThreadData, ObjectStorePlace } from './delivery-thread.ts'
 import { AuditFile } from './embedded/audit-file.ts'
@@ -63,13 +63,15 @@ export async function openEngine(
   const accessKeys =
     settings.accessKeys.length > 0 ? new AccessKeys(settings.accessKeys, clock) : undefined
   const keyRing = sseKey === undefined ? undefined : LocalKeyRing.fromSetting(sseKey, clock)
-  await mkdir(dataDir, { recursive: true })
+  await makeDirectories(dataDir).catch((cause: Error) => {
+    throw new Error(`Cannot use data directory ${dataDir}: ${cause.message}`, { cause })
+  })
   resources.adopt(DataLock.acquire(dataDir), (held) => held.release())
   const spoolDirectory = join(dataDir, 'spool')
   await sweepSpools(spoolDirectory)
   if (objectStore.kind === 'folder') await sweepPartialObjects(objectStore.place)
 
-  const catalog = SqliteCatalog.open({ path: join(dataDir, 'catalog.db'), clock })
+  const catalog = openCatalog(join(dataDir, 'catalog.db'), clock)
   resources.defer(() => catalog.close())
   const queue = new LocalQueue({
     clock,
@@ -144,8 +146,20 @@ export async function openEngine(
       operations,
       routes: [...routes, metricsRoute(metrics.contentType, () => metrics.text())],
       accessKeys,
+      allowedHosts: settings.insecureOpen ? 'any' : settings.allowedHosts,
+      metricsToken: settings.metricsToken,
       audit,
     }),
+  }
+}
+
+function openCatalog(path: string, clock: Clock): SqliteCatalog {
+  try {
+    return SqliteCatalog.open({ path, clock })
+  } catch (error) {
+    // SQLite's own errors name no file.
+    if (!(error instanceof Error && 'errcode' in error)) throw error
+    throw new Error(`Cannot open the catalog ${path}: ${error.message}`, { cause: error })
   }
 }
 

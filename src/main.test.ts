@@ -1,13 +1,22 @@
 /** The process from outside: exit codes, one-line errors, and which Node runs it. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 const bin = fileURLToPath(new URL('../bin/standpipe.js', import.meta.url))
 const workingDirectory = mkdtempSync(join(tmpdir(), 'standpipe-main-'))
@@ -111,6 +120,96 @@ test('a service that cannot start says why in one line and ends with 3', async (
   taken.close()
   await once(taken, 'close')
 })
+
+const fileInTheWay = join(workingDirectory, 'a-file')
+writeFileSync(fileInTheWay, '')
+mkdirSync(join(workingDirectory, 'odd-catalog', 'catalog.db'), { recursive: true })
+
+test.each([
+  ['/proc/x', 'linux', "Cannot use data directory /proc/x: ENOENT: .*, mkdir '/proc/x'"],
+  [fileInTheWay, undefined, `Cannot use data directory ${fileInTheWay}: EEXIST: .*`],
+  [join(fileInTheWay, 'x'), undefined, `Cannot use data directory ${fileInTheWay}/x: ENOTDIR: .*`],
+  ['/sys', 'linux', 'Cannot use data directory /sys: its lock can not be taken, .*'],
+  ['odd-catalog', undefined, 'Cannot open the catalog odd-catalog/catalog.db: .*'],
+])(
+  'a data directory %s that can not be used ends it with 3 and one line',
+  (path, platform, line) => {
+    if (platform !== undefined && process.platform !== platform) return
+    const words = ['serve', '--listen=127.0.0.1:0', `--data-dir=${path}`, '--log-level=error']
+    expect(standpipe(words)).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringMatching(new RegExp(`^${line}\n$`)) as string,
+    })
+  },
+)
+
+test('a signal while the service starts ends it, however long there is to recover', async () => {
+  // Tens of seconds to look through, and no byte on disk.
+  const stream = join(workingDirectory, 'long-start', 'batches', 'S1')
+  mkdirSync(stream, { recursive: true })
+  const batch = join(stream, '01ARZ3NDEKTSV4RRFFQ69G5FAV.open')
+  writeFileSync(batch, '')
+  truncateSync(batch, 2 ** 37)
+  const words = [bin, 'serve', '--listen=127.0.0.1:0', '--data-dir=long-start', '--log-format=json']
+  const service = spawn(process.execPath, words, {
+    cwd: workingDirectory,
+    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => void service.kill('SIGKILL'))
+  let log = ''
+  service.stderr.on('data', (text: Buffer) => (log += text.toString()))
+  const ended = once(service, 'close')
+  const lock = join(workingDirectory, 'long-start', 'lock')
+  while (!existsSync(lock)) await sleep(20)
+  service.kill('SIGTERM')
+  expect(await ended).toEqual([0, null])
+  expect(log).toContain('The service was stopped while it started.')
+})
+
+test.each(['json', 'text'])(
+  'a service whose readers have gone works on, at no cost (%s log)',
+  async (format) => {
+    const dataDir = `unread-${format}`
+    const words = [
+      bin,
+      'serve',
+      '--listen=127.0.0.1:0',
+      `--data-dir=${dataDir}`,
+      '--log-level=debug',
+    ]
+    // Each delivery fails, and says so.
+    mkdirSync(join(workingDirectory, dataDir, 'buckets'), { recursive: true })
+    writeFileSync(join(workingDirectory, dataDir, 'buckets', 'quickstart'), '')
+    const service = spawn(process.execPath, [...words, `--log-format=${format}`], {
+      cwd: workingDirectory,
+      env: { PATH: process.env['PATH'] },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    onTestFinished(() => void service.kill('SIGKILL'))
+    const [banner] = (await once(service.stdout, 'data')) as [Buffer]
+    service.stdout.destroy()
+    service.stderr.destroy()
+    const url = /http:\/\/\S+/.exec(banner.toString())?.[0] ?? ''
+    await fetch(`${url}/streams/quickstart/records`, { method: 'POST', body: 'one record' })
+    await fetch(`${url}/streams/quickstart/flush`, { method: 'POST' })
+    let status = ''
+    while (!status.includes('LastFailure')) {
+      status = await (await fetch(`${url}/streams/quickstart`)).text()
+      await sleep(50)
+    }
+    const usedSeconds = async (): Promise<number> => {
+      const metrics = await (await fetch(`${url}/metrics`)).text()
+      return Number(/^process_cpu_seconds_total (\S+)/m.exec(metrics)?.[1])
+    }
+    const before = await usedSeconds()
+    await sleep(1_000)
+    expect((await usedSeconds()) - before).toBeLessThan(0.5)
+    service.kill('SIGTERM')
+    expect(await once(service, 'exit')).toEqual([0, null])
+  },
+)
 
 test('data check tells damage by its exit code, and repair mends it', async () => {
   const words = [bin, 'serve', '--listen=127.0.0.1:0', '--data-dir=damaged', '--log-level=error']

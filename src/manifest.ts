@@ -14,17 +14,55 @@ import type { BatchId } from './batch.ts'
 /** Which column of the books an output's records belong to; a backup is a copy and counts nowhere. */
 export type Accounting = 'delivered' | 'errored' | 'copy'
 
+/** A manifest that can't be read: what its batch may have done outside is not known any more. */
+export class ManifestDamaged extends Error {
+  override readonly name = 'ManifestDamaged'
+}
+
+/** Records of a batch, from the first ordinal up to, not including, the second. */
+export interface OrdinalRange {
+  readonly from: number
+  readonly to: number
+}
+
 export interface FrozenOutput {
   readonly kind: string
   /** The destination's own words for where: a bucket and key, an index and ids, a table. */
   readonly target: Json
   readonly accounting: Accounting
   readonly recordCount: number
+  /** Absent: all records of the batch. */
+  readonly range?: OrdinalRange
+  /** Of the bytes as they leave; 0 where records are sent one by one. */
   readonly sizeBytes: number
-  /** Of the bytes as they leave, in hex. */
+  /** Of the bytes as they leave, in hex; empty where records are sent one by one. */
   readonly sha256: string
   /** Hashes under which the output was frozen before, when it had to be frozen again. */
   readonly formerSha256s: readonly string[]
+  /** What the attempts so far have come to; absent before the first has ended. */
+  readonly progress?: OutputProgress
+}
+
+/** Kept with the manifest, so that a retry, also after a restart, takes up where the last one ended. */
+export interface OutputProgress {
+  readonly attempts: number
+  readonly lastAttemptAtMs: number
+  /** Records neither arrived nor refused (a RecordSet); absent: all is settled. */
+  readonly pending?: string
+  /** Those of the pending whose last attempt may have taken effect unseen; absent: none. */
+  readonly unknown?: string
+  /** Records that go to the error output. */
+  readonly refused: readonly Refusal[]
+  /** Why the last attempt left something pending. */
+  readonly lastFailure?: { readonly errorCode: string; readonly errorMessage: string }
+}
+
+export interface Refusal {
+  readonly ordinal: number
+  readonly errorCode: string
+  readonly errorMessage: string
+  readonly attempts: number
+  readonly atMs: number
 }
 
 export interface Manifest {
@@ -33,7 +71,13 @@ export interface Manifest {
   readonly versionId: number
   readonly destinationType: string
   readonly destination: JsonObject
+  /** When it was first frozen, just before the first attempt: the retry duration counts from here. */
   readonly frozenAtMs: number
+  /**
+   * Nothing has taken effect under this manifest: only its `frozenAtMs` counts, all else is made anew
+   * from the stream as it is then.
+   */
+  readonly thawed?: { readonly attempts: number }
   readonly outputs: readonly FrozenOutput[]
   /** Records dropped by a transform. */
   readonly droppedCount: number

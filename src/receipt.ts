@@ -1,5 +1,5 @@
 import type { BatchId } from './batch.ts'
-import type { Accounting } from './manifest.ts'
+import type { Accounting, OrdinalRange } from './manifest.ts'
 import type { Json } from './base/json.ts'
 
 /** What became of a batch; kept after the batch is gone, so that a record id can be answered for. */
@@ -24,7 +24,13 @@ export interface ReceiptOutput {
   readonly kind: string
   readonly target: Json
   readonly accounting: Accounting
+  /** Records that arrived there. */
   readonly recordCount: number
+  /** Which of the batch's records were meant for it; absent: all. */
+  readonly range?: OrdinalRange
+  /** Of those, the ones that it did not take (a RecordSet); they are in the error output. */
+  readonly refused?: string
+  readonly attempts: number
   readonly sizeBytes: number
 }
 

@@ -12,6 +12,13 @@ import type { Settings } from './settings.ts'
 
 const DAY_MS = 86_400_000
 
+export interface DrainOutcome {
+  /** The time was over, or there was none: what was in hand was given up. */
+  readonly cutShort: boolean
+  /** Batches that are not delivered, on disk for the next start. */
+  readonly leftBatchCount: number
+}
+
 export interface Service extends AsyncDisposable {
   /** Of the first listener, e.g. `http://127.0.0.1:4573`. */
   readonly url: string
@@ -20,7 +27,7 @@ export interface Service extends AsyncDisposable {
    * after which deliveries are given up. What is not delivered then is on disk, for the next start.
    * A second call gives the first one's promise.
    */
-  drain(): Promise<void>
+  drain(): Promise<DrainOutcome>
 }
 
 /**
@@ -113,14 +120,14 @@ interface RunningServiceParts {
 class RunningService implements Service {
   readonly url: string
   readonly #parts: RunningServiceParts
-  #drained: Promise<void> | undefined
+  #drained: Promise<DrainOutcome> | undefined
 
   constructor(parts: RunningServiceParts) {
     this.#parts = parts
     this.url = parts.servers[0]?.url ?? ''
   }
 
-  drain(): Promise<void> {
+  drain(): Promise<DrainOutcome> {
     this.#drained ??= this.#drain(this.#parts.options.settings.drainTimeoutMs)
     return this.#drained
   }
@@ -131,7 +138,7 @@ class RunningService implements Service {
     await this.#drained
   }
 
-  async #drain(timeoutMs: number): Promise<void> {
+  async #drain(timeoutMs: number): Promise<DrainOutcome> {
     const { options, engine, servers, loops, resources } = this.#parts
     const finished = new AbortController()
     void options.clock.sleep(timeoutMs, finished.signal).then(() => loops.abortThreads.abort())
@@ -142,6 +149,10 @@ class RunningService implements Service {
       await engine.context.store.sealAll('drain')
       loops.drainThreads.abort()
       await loops.threads
+      return {
+        cutShort: loops.abortThreads.signal.aborted,
+        leftBatchCount: engine.context.store.usage().batchCount,
+      }
     } finally {
       finished.abort()
       await resources.disposeAsync()

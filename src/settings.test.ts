@@ -99,6 +99,27 @@ test('access keys are read from pairs, from files, and from objects whose secret
   )
 })
 
+test('allowed hosts are names between commas, or a list in the file', () => {
+  const environment = { STANDPIPE_ALLOWED_HOSTS: 'standpipe, firehose.lan' }
+  expect(load({ environment }).settings.allowedHosts).toEqual(['standpipe', 'firehose.lan'])
+  const file = 'allowedHosts: [standpipe]\n'
+  expect(load({ file }).settings.allowedHosts).toEqual(['standpipe'])
+  expect(() => load({ environment: { STANDPIPE_ALLOWED_HOSTS: 'http://standpipe' } })).toThrow(
+    /^Cannot use STANDPIPE_ALLOWED_HOSTS: /,
+  )
+})
+
+test('a metrics token is read from a file, and refused where the metrics are open anyway', () => {
+  const environment = { STANDPIPE_METRICS_TOKEN_FILE: secretFile('0123456789abcdef\n') }
+  const keys = { STANDPIPE_ACCESS_KEYS: 'AKID:secret' }
+  expect(load({ environment: { ...environment, ...keys } }).settings.metricsToken).toBe(
+    '0123456789abcdef',
+  )
+  expect(() => load({ environment })).toThrow(
+    'Cannot use metricsToken: without access keys everybody may read the metrics',
+  )
+})
+
 test('delivery streams are declared in CloudFormation shape', () => {
   const file = `
     deliveryStreams:

@@ -93,6 +93,7 @@ function parseValue(
   }
   if (schema.type === 'boolean')
     return { true: true, false: false, '1': true, '0': false }[value] ?? value
+  if (name === 'allowedHosts') return value.split(',').map((host) => host.trim())
   if (schema.type === 'array') return parseJson(value)
   return value
 }

@@ -7,6 +7,7 @@ import {
   importCycles,
   leftoverMarks,
   longFiles,
+  roomsToldOtherwise,
   silencedTests,
   timeAndChance,
 } from './tidy/rules.ts'
@@ -20,7 +21,7 @@ const ROOMS: RoomTable = {
   formats: [],
   nouns: ['base'],
   settings: ['base', 'nouns'],
-  objects: ['base', 'nouns', 'formats'],
+  objects: ['base', 'nouns', 'formats', 'processors'],
   processors: ['base', 'nouns', 'formats'],
   pipeline: ['base', 'nouns', 'formats', 'processors'],
   embedded: ['base', 'nouns', 'formats', 'pipeline'],
@@ -46,6 +47,13 @@ const DOCUMENTS = [
   'docs/operations.md',
   'docs/performance.md',
 ]
+
+function roomRows(rooms: RoomTable): string {
+  const rows = Object.entries(rooms).map(
+    ([room, allowed]) => `| \`${room}\` | … | ${allowed.join(', ')} |`,
+  )
+  return rows.join('\n')
+}
 
 interface Rule {
   readonly name: string
@@ -88,6 +96,12 @@ const RULES: readonly Rule[] = [
       'src/e.ts': "import type { d } from './d.ts'",
     },
     breaches: ['src/a.ts → src/b.ts → src/c.ts → src/a.ts'],
+  },
+  {
+    name: 'ARCHITECTURE.md tells the same table of rooms',
+    check: (files) => roomsToldOtherwise(files, ROOMS),
+    planted: { 'ARCHITECTURE.md': roomRows({ ...ROOMS, api: ['base'], attic: [] }) },
+    breaches: ['ARCHITECTURE.md: api may import base', 'ARCHITECTURE.md: attic may import nothing'],
   },
   {
     name: 'time and chance come through the clock only',

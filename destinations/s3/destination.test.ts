@@ -1,3 +1,4 @@
+import { strict as assert } from 'node:assert'
 import { createHash } from 'node:crypto'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -5,10 +6,12 @@ import type { JsonObject } from '../../src/base/json.ts'
 import { BufferPool } from '../../src/base/buffer-pool.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/logger.ts'
+import type { StoredChunk } from '../../src/batch-store.ts'
+import { NO_CONNECTIONS } from '../../src/connections.ts'
 import type { Chunk, SealedBatch } from '../../src/batch.ts'
 import { chunkOf } from '../../src/chunk.ts'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
-import type { Destination, EncodedOutput, EncodeJob } from '../../src/destination.ts'
+import type { Destination, EncodedOutput, EncodeJob, DeliverJob } from '../../src/destination.ts'
 import type { FrozenOutput, Manifest } from '../../src/manifest.ts'
 import type { ObjectStore, PutObject } from '../../src/object-store.ts'
 import { openSpool } from '../../src/objects/spool.ts'
@@ -76,11 +79,16 @@ class RecordingStore implements ObjectStore {
 }
 
 function openDestination(objectStore: ObjectStore = new RecordingStore()): Destination {
-  return s3.open({ objectStore, clock: systemClock, logger: silentLogger })
+  const [clock, logger, connections] = [systemClock, silentLogger, NO_CONNECTIONS]
+  return s3.open({ objectStore, connections, clock, logger })
 }
 
-async function* each(chunks: readonly Chunk[]): AsyncGenerator<Chunk> {
-  yield* chunks
+async function* each(chunks: readonly Chunk[]): AsyncGenerator<StoredChunk> {
+  let firstOrdinal = 0
+  for (const chunk of chunks) {
+    yield { ...chunk, firstOrdinal }
+    firstOrdinal += chunk.recordCount
+  }
 }
 
 function jobOf(stream: DeliveryStream, members: Partial<EncodeJob> = {}): EncodeJob {
@@ -100,7 +108,21 @@ function jobOf(stream: DeliveryStream, members: Partial<EncodeJob> = {}): Encode
   }
 }
 
+function deliverJob(stream: DeliveryStream, output: EncodedOutput): DeliverJob {
+  return {
+    batch: BATCH,
+    output,
+    stream,
+    currentStream: stream,
+    formerSha256s: [],
+    earlierAttempts: 0,
+    async *records() {},
+    signal: new AbortController().signal,
+  }
+}
+
 async function bytesOf({ content }: EncodedOutput): Promise<Buffer> {
+  assert(content !== undefined)
   return content.read(0, content.sizeBytes)
 }
 
@@ -109,7 +131,7 @@ async function shown(outputs: readonly EncodedOutput[]): Promise<object[]> {
   return Promise.all(
     outputs.map(async (output) => {
       const bytes = await bytesOf(output)
-      expect(output.content.sha256).toBe(createHash('sha256').update(bytes).digest('hex'))
+      expect(output.content?.sha256).toBe(createHash('sha256').update(bytes).digest('hex'))
       return { ...output, content: bytes.toString() }
     }),
   )
@@ -123,7 +145,7 @@ function manifestOf(stream: DeliveryStream, outputs: readonly EncodedOutput[]): 
     destination: stream.destination,
     frozenAtMs: 0,
     outputs: outputs.map(({ content, ...output }): FrozenOutput => {
-      const { sizeBytes, sha256 } = content
+      const { sizeBytes = 0, sha256 = '' } = content ?? {}
       return { ...output, sizeBytes, sha256, formerSha256s: [] }
     }),
     droppedCount: 0,
@@ -287,9 +309,8 @@ describe('deliver', () => {
     const store = new RecordingStore()
     const destination = openDestination(store)
     const outputs = await destination.encode(jobOf(stream))
-    const { signal } = new AbortController()
     for (const output of outputs) {
-      await destination.deliver({ output, stream, formerSha256s: ['00'], signal })
+      await destination.deliver({ ...deliverJob(stream, output), formerSha256s: ['00'] })
     }
     const [main, backup] = outputs
     expect(store.puts).toEqual([

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { AccessKeys } from './access-keys.ts'
 import type { Route } from './operation.ts'
 import { PolicyError } from './policy-error.ts'
+import { metricsRoute } from './rest/metrics.ts'
 import { sign } from './sigv4.ts'
 import { RawClient, rawRequest, refusalIn, target } from '../../test/fakes/raw-client.ts'
 import { TestApi } from '../../test/fakes/test-api.ts'
@@ -84,6 +85,29 @@ test('without a signature only open routes answer', async () => {
   expect(refusalIn(await client.answer()).type).toBe('MissingAuthenticationTokenException')
   client.write(rawRequest({}, '', 'GET /health HTTP/1.1'))
   expect((await client.answer()).body).toBe('ready')
+})
+
+test('the metrics token opens the route of the metrics, and no other', async () => {
+  const metrics = metricsRoute('text/plain', () => Promise.resolve('up 1'))
+  const metricsToken = 'sixteen-characters'
+  await using api = await TestApi.start({
+    accessKeys: [ROOT],
+    routes: [metrics, flush],
+    metricsToken,
+  })
+  using client = await RawClient.connect(api.url)
+  const get = async (line: string, token: string) => {
+    client.write(rawRequest({ Authorization: `Bearer ${token}` }, '', `${line} HTTP/1.1`))
+    return await client.answer()
+  }
+  expect(await get('GET /metrics', metricsToken)).toMatchObject({ status: 200, body: 'up 1' })
+  expect(refusalIn(await get('GET /metrics', `${metricsToken}x`))).toEqual({
+    status: 403,
+    type: 'ForbiddenException',
+  })
+  expect(refusalIn(await get('POST /streams/logs/flush', metricsToken)).status).toBe(400)
+  client.write(rawRequest({}, '', 'GET /metrics HTTP/1.1'))
+  expect(refusalIn(await client.answer()).type).toBe('MissingAuthenticationTokenException')
 })
 
 test('a stranger is refused before the body has come', async () => {

@@ -40,13 +40,15 @@ export class BodyBudget {
 
 /**
  * The body's length as declared; undefined for a chunked body. Node's parser has already refused a
- * request with both, with two different lengths, or with a length that is no number.
- * @throws ApiError when the body is longer than `bytesMax`, or a POST doesn't tell
+ * request with both, with two different lengths, or with a length that is no number. Where no body is
+ * expected, as by `curl -X POST`, one that isn't declared is empty, which is what HTTP says of it.
+ * @param bytesMax 0 where no body is expected
+ * @throws ApiError when the body is longer than `bytesMax`, or a POST that needs one doesn't tell
  */
 export function declaredLength(request: IncomingMessage, bytesMax: number): number | undefined {
   if (request.headers['transfer-encoding'] !== undefined) return undefined
   const text = request.headers['content-length']
-  if (text === undefined && request.method === 'POST') {
+  if (text === undefined && request.method === 'POST' && bytesMax > 0) {
     throw new ApiError('LengthRequiredException', 'Cannot read the body: Content-Length is missing')
   }
   const lengthBytes = Number(text ?? 0)
@@ -59,7 +61,7 @@ export class BodyReader {
   readonly #budget: BodyBudget
   readonly #buffers: BufferPool
   #heldBytes = 0
-  #body: Buffer | undefined
+  #collected: GrowingBuffer | undefined
 
   constructor(budget: BodyBudget, buffers: BufferPool) {
     this.#budget = budget
@@ -78,6 +80,7 @@ export class BodyReader {
   ): Promise<Buffer> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
     const collected = new GrowingBuffer(lengthBytes ?? CHUNKED_CAPACITY_BYTES, this.#buffers)
+    this.#collected = collected
     const take = (bytes: Buffer): void => {
       const refusal = this.#admit(bytes.byteLength, bytesMax)
       if (refusal === undefined) return collected.add(bytes)
@@ -86,10 +89,7 @@ export class BodyReader {
       reject(refusal)
     }
     request.on('data', take)
-    request.once('end', () => {
-      this.#body = collected.finish()
-      resolve(this.#body)
-    })
+    request.once('end', () => resolve(collected.finish()))
     request.once('error', (error) => reject(new RequestAborted(error.message, { cause: error })))
     request.once('close', () => {
       if (!request.readableEnded) reject(new RequestAborted('Client went away within its request'))
@@ -97,12 +97,12 @@ export class BodyReader {
     return promise
   }
 
-  /** Gives the held bytes back; the body must not be used any more. */
+  /** Gives the held bytes back, of a body that came in part, too; it must not be used any more. */
   release(): void {
     this.#budget.give(this.#heldBytes)
     this.#heldBytes = 0
-    if (this.#body !== undefined) this.#buffers.give(this.#body)
-    this.#body = undefined
+    this.#collected?.release()
+    this.#collected = undefined
   }
 
   #admit(bytes: number, bytesMax: number): ApiError | undefined {
@@ -119,6 +119,7 @@ class GrowingBuffer {
   readonly #buffers: BufferPool
   #buffer: Buffer = Buffer.alloc(0)
   #filledBytes = 0
+  #isFinished = false
 
   constructor(firstCapacityBytes: number, buffers: BufferPool) {
     this.#firstCapacityBytes = firstCapacityBytes
@@ -133,7 +134,14 @@ class GrowingBuffer {
   }
 
   finish(): Buffer {
+    this.#isFinished = true
     return this.#buffer.subarray(0, this.#filledBytes)
+  }
+
+  release(): void {
+    if (this.#isFinished) this.#buffers.give(this.#buffer)
+    else this.#buffers.free(this.#buffer)
+    this.#buffer = Buffer.alloc(0)
   }
 
   #grow(neededBytes: number): void {

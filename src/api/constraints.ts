@@ -11,6 +11,18 @@ const ENUM_EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['CompressionFormat', ['ZSTD']],
 ])
 
+/** Addresses are AWS's there; here they may name any host and port, and speak http. */
+const RELAXED_PATTERNS: ReadonlyMap<string, string> = new Map([
+  ['AmazonOpenSearchServerlessCollectionEndpoint', 'https?://.*'],
+  ['AmazonopensearchserviceClusterEndpoint', 'https?://.*'],
+  [
+    'ClusterJDBCURL',
+    'jdbc:(redshift|postgresql)://([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):\\d{1,5}/[A-Za-z0-9_$-]+',
+  ],
+  ['ElasticsearchClusterEndpoint', 'https?://.*'],
+  ['HttpEndpointUrl', 'https?://.*'],
+])
+
 export interface ConstraintOptions {
   /** Refuse what only Standpipe takes. */
   readonly strictAws: boolean
@@ -33,7 +45,7 @@ export function failedConstraints(
   const tooLong = length > (shape.max ?? Infinity)
   return presentOnly(
     failedLength(shape, length),
-    tooLong ? undefined : failedPattern(shape, value),
+    tooLong ? undefined : failedPattern(shapeName, shape, value, options),
     failedEnum(shapeName, shape, value, options),
   )
 }
@@ -69,7 +81,14 @@ function failedRange({ min = -Infinity, max = Infinity }: ScalarShape, value: nu
   return undefined
 }
 
-function failedPattern({ pattern }: ScalarShape, value: string): string | undefined {
+function failedPattern(
+  shapeName: string,
+  shape: ScalarShape,
+  value: string,
+  { strictAws }: ConstraintOptions,
+): string | undefined {
+  const relaxed = strictAws ? undefined : RELAXED_PATTERNS.get(shapeName)
+  const pattern = relaxed ?? shape.pattern
   if (pattern === undefined || compilePattern(pattern).test(value)) return undefined
   return patternConstraint(pattern)
 }

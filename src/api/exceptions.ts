@@ -82,6 +82,12 @@ export function validationError(violations: readonly string[]): ApiError {
   return new ApiError('ValidationException', message)
 }
 
+/** As AWS answers when KMS does not give it the stream's key. */
+export function keyNotFound(message: string, options: ErrorOptions = {}): ApiError {
+  const withCode = { ...options, code: 'KMS.NotFoundException' }
+  return new ApiError('InvalidKMSResourceException', message, withCode)
+}
+
 export function streamNotFound(streamName: string, accountId: string): ApiError {
   const message = `Firehose ${streamName} under account ${accountId} not found.`
   return new ApiError('ResourceNotFoundException', message)

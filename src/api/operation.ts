@@ -65,6 +65,8 @@ export interface Route {
    * everybody, unauthenticated (health only).
    */
   readonly action: string | undefined
+  /** True: the metrics token opens it, too, for clients that can't sign. */
+  readonly takesMetricsToken?: true
   /** A longer body is refused before it is read; 0 for none. */
   readonly bodyBytesMax: number
   /** True when each call goes into the audit trail. */

@@ -14,6 +14,7 @@ import type { Answer } from './answer.ts'
 import { makeAuditEvent } from './audit.ts'
 import type { AuditTrail } from './audit.ts'
 import { Authorizer } from './authorization.ts'
+import { BearerToken } from './bearer-token.ts'
 import { BodyBudget, BodyReader, declaredLength, RequestAborted } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { ApiError } from './exceptions.ts'
@@ -24,6 +25,7 @@ import type { MatchedRoute } from './router.ts'
 import type { ClaimedSignature } from './signature-verifier.ts'
 import type { SignableRequest } from './sigv4.ts'
 import { makeUuid } from './uuid.ts'
+import { refuseWebPages } from './web-pages.ts'
 
 const MIB = 1024 * 1024
 
@@ -33,6 +35,10 @@ export interface RequestHandlerOptions {
   readonly routes: readonly Route[]
   /** Undefined: everybody may do everything. */
   readonly accessKeys: AccessKeys | undefined
+  /** Host names that are answered without access keys, besides localhost and addresses. */
+  readonly allowedHosts: readonly string[] | 'any'
+  /** Opens routes that take it, as `Authorization: Bearer …`. */
+  readonly metricsToken: string | undefined
   readonly audit: AuditTrail
   readonly limits?: Partial<BodyLimits>
 }
@@ -52,6 +58,8 @@ type Destination = 'json protocol' | MatchedRoute
 export class RequestHandler {
   readonly #context: ApiContext
   readonly #accessKeys: AccessKeys | undefined
+  readonly #allowedHosts: ReadonlySet<string> | 'any'
+  readonly #metricsToken: BearerToken | undefined
   readonly #audit: AuditTrail
   readonly #limits: BodyLimits
   readonly #budget: BodyBudget
@@ -59,9 +67,14 @@ export class RequestHandler {
   readonly #authorizer: Authorizer
   readonly #protocol: JsonProtocol
 
-  constructor({ context, operations, routes, accessKeys, audit, limits }: RequestHandlerOptions) {
+  constructor(options: RequestHandlerOptions) {
+    const { context, operations, routes, accessKeys, allowedHosts, audit, limits } = options
     this.#context = context
     this.#accessKeys = accessKeys
+    this.#allowedHosts =
+      allowedHosts === 'any' ? 'any' : new Set(allowedHosts.map((host) => host.toLowerCase()))
+    this.#metricsToken =
+      options.metricsToken === undefined ? undefined : new BearerToken(options.metricsToken)
     this.#audit = audit
     this.#limits = { ...LIMITS_DEFAULT, ...limits }
     this.#budget = new BodyBudget(this.#limits.bodyBytesTotalMax)
@@ -112,7 +125,7 @@ export class RequestHandler {
     reader: BodyReader,
     invite: () => void,
   ): Promise<Answer> {
-    if (this.#accessKeys === undefined) refuseWebPage(request)
+    if (this.#accessKeys === undefined) refuseWebPages(request, this.#allowedHosts)
     const signable = signableOf(request)
     const destination = this.#destinationOf(signable)
     const bytesMax =
@@ -130,8 +143,12 @@ export class RequestHandler {
     return await this.#callRoute(destination, request, signable, body, caller)
   }
 
-  #destinationOf({ method, path }: SignableRequest): Destination {
-    return method === 'POST' && path === '/' ? 'json protocol' : this.#router.match(method, path)
+  #destinationOf({ method, path, headers }: SignableRequest): Destination {
+    if (method === 'POST' && path === '/') return 'json protocol'
+    const { route, parameters } = this.#router.match(method, path)
+    const isOpened =
+      route.takesMetricsToken === true && this.#metricsToken?.isIn(headers.authorization) === true
+    return { route: isOpened ? { ...route, action: undefined } : route, parameters }
   }
 
   /** Undefined where no signature is asked for. */
@@ -196,16 +213,6 @@ export class RequestHandler {
     const call = { caller, eventName, eventSource: 'standpipe', input, outcome }
     this.#audit.record(makeAuditEvent(call, this.#context))
   }
-}
-
-/**
- * Without access keys, whoever reaches the port may write, and on a laptop each web page in the
- * user's browser does: a page can post to http://127.0.0.1 and needs no permission as long as it
- * doesn't read the answer. Browsers say who asks, in Origin or Sec-Fetch-Site; SDKs send neither.
- */
-function refuseWebPage({ headers }: IncomingMessage): void {
-  if (headers.origin === undefined && headers['sec-fetch-site'] !== 'cross-site') return
-  throw new ApiError('ForbiddenException', 'Web pages may not call a service without access keys')
 }
 
 function signableOf({ method = '', url = '', headers }: IncomingMessage): SignableRequest {

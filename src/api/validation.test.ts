@@ -153,6 +153,62 @@ test('ZSTD is taken, but not with the limits of AWS', () => {
   expect(refusal(strict).message).toContain('[ZIP, HADOOP_SNAPPY, Snappy, GZIP, UNCOMPRESSED]')
 })
 
+test.each<[string, JsonObject]>([
+  [
+    'AmazonopensearchserviceDestinationUpdate.ClusterEndpoint',
+    { AmazonopensearchserviceDestinationUpdate: { ClusterEndpoint: 'http://search:9200' } },
+  ],
+  [
+    'ElasticsearchDestinationUpdate.ClusterEndpoint',
+    { ElasticsearchDestinationUpdate: { ClusterEndpoint: 'http://search:9200' } },
+  ],
+  [
+    'AmazonOpenSearchServerlessDestinationUpdate.CollectionEndpoint',
+    { AmazonOpenSearchServerlessDestinationUpdate: { CollectionEndpoint: 'http://search:9200' } },
+  ],
+  [
+    'RedshiftDestinationUpdate.ClusterJDBCURL',
+    { RedshiftDestinationUpdate: { ClusterJDBCURL: 'jdbc:postgresql://localhost:5432/events' } },
+  ],
+  [
+    'RedshiftDestinationUpdate.ClusterJDBCURL over IPv6',
+    { RedshiftDestinationUpdate: { ClusterJDBCURL: 'jdbc:redshift://[::1]:5439/events' } },
+  ],
+  [
+    'HttpEndpointDestinationUpdate.EndpointConfiguration.Url',
+    {
+      HttpEndpointDestinationUpdate: {
+        EndpointConfiguration: { Url: 'http://127.0.0.1:8080/records' },
+      },
+    },
+  ],
+])('%s may name any host and port, but not with the limits of AWS', (_, members) => {
+  const input = {
+    DeliveryStreamName: 'logs',
+    CurrentDeliveryStreamVersionId: '1',
+    DestinationId: 'destinationId-000000000001',
+    ...members,
+  }
+  expect(validateInput('UpdateDestination', input)).toEqual(input)
+  const strict = () => validateInput('UpdateDestination', input, { strictAws: true })
+  expect(refusal(strict).message).toContain('regular expression pattern: ')
+})
+
+test.each(['jdbc:mysql://host:3306/db', 'jdbc:postgresql://host/db', 'postgresql://host:5432/db'])(
+  '%s is no ClusterJDBCURL',
+  (ClusterJDBCURL) => {
+    const input = {
+      DeliveryStreamName: 'logs',
+      CurrentDeliveryStreamVersionId: '1',
+      DestinationId: 'destinationId-000000000001',
+      RedshiftDestinationUpdate: { ClusterJDBCURL },
+    }
+    expect(refusal(() => validateInput('UpdateDestination', input)).message).toContain(
+      String.raw`:\d{1,5}/[A-Za-z0-9_$-]+`,
+    )
+  },
+)
+
 test('an own __proto__ and inherited names are unknown members, not values', () => {
   const body = '{"__proto__":{"DeliveryStreamName":"inherited"},"constructor":{"name":"x"}}'
   const input = parseJsonBody(Buffer.from(body))

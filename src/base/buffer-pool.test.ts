@@ -27,6 +27,14 @@ test('buffers from elsewhere and small ones are not kept', () => {
   expect(pool.take(100).buffer === small.buffer && small.byteOffset === 0).toBe(false)
 })
 
+test('a buffer that is freed has no memory any more, and is not taken again', () => {
+  const pool = new BufferPool()
+  const buffer = pool.take(MIB)
+  pool.free(buffer)
+  expect(buffer.byteLength).toBe(0)
+  expect(pool.take(MIB).byteLength).toBe(MIB)
+})
+
 test('what lies idle is bounded', () => {
   const pool = new BufferPool()
   const buffers = Array.from({ length: 40 }, () => pool.take(MIB))

@@ -31,6 +31,14 @@ export class BufferPool {
     else idle.push(memory)
   }
 
+  /**
+   * Gives a buffer's memory back to the system at once, where `give` may leave that to the garbage
+   * collector, which comes when it likes. Only for buffers that no call of the system's still uses.
+   */
+  free({ buffer: memory }: Buffer): void {
+    if (this.#own.has(memory) && memory instanceof ArrayBuffer) memory.transfer(0)
+  }
+
   #make(capacityBytes: number, sizeBytes: number): Buffer {
     const buffer = Buffer.allocUnsafeSlow(capacityBytes)
     this.#own.add(buffer.buffer)

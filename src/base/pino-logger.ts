@@ -20,6 +20,7 @@ const SECRET_FIELDS = [
   'SecretAccessKey',
   'accessKeys',
   'authorization',
+  'metricsToken',
   'password',
   'plain',
   'privateKey',

@@ -35,7 +35,7 @@ const put = {
   operation: 'PutRecordBatch',
   recordCount: 500,
   dataBytes: 5000,
-  throttledCount: 2,
+  throttledCount: 0,
   latencyMs: 4,
 } as const
 const delivery = { metric: 'DeliveryToS3', recordCount: 6, dataBytes: 60, objectCount: 1 } as const
@@ -43,6 +43,7 @@ const delivery = { metric: 'DeliveryToS3', recordCount: 6, dataBytes: 60, object
 test('puts, deliveries and what is the case are told under names of Firehose', async () => {
   const metrics = metricsOf([sampleOf('logs')])
   metrics.put({ ...put, streamName: 'logs' })
+  metrics.put({ ...put, recordCount: 2, throttledCount: 2, streamName: 'logs' })
   metrics.delivery({ ...delivery, streamName: 'logs', success: true })
   metrics.operation('CreateDeliveryStream', 10, 'LimitExceededException')
   const lines = await ownLines(metrics)
@@ -52,8 +53,8 @@ test('puts, deliveries and what is the case are told under names of Firehose', a
       'firehose_incoming_records_total{delivery_stream="logs"} 500',
       'firehose_incoming_bytes_total{delivery_stream="logs"} 5000',
       'firehose_throttled_records_total{delivery_stream="logs"} 2',
-      'firehose_request_latency_seconds_sum{operation="PutRecordBatch"} 0.004',
-      'firehose_request_latency_seconds_count{operation="PutRecordBatch"} 1',
+      'firehose_request_latency_seconds_sum{operation="PutRecordBatch"} 0.008',
+      'firehose_request_latency_seconds_count{operation="PutRecordBatch"} 2',
       'firehose_request_latency_seconds_sum{operation="CreateDeliveryStream"} 0.01',
       'firehose_request_latency_seconds_count{operation="CreateDeliveryStream"} 1',
       'firehose_request_errors_total{operation="CreateDeliveryStream",error_type="LimitExceededException"} 1',

@@ -81,9 +81,13 @@ export class PrometheusMetrics implements Metrics {
 
   put(observation: PutObservation): void {
     const { streamName, operation, recordCount, dataBytes, throttledCount } = observation
-    this.#count('firehose_incoming_put_requests_total', 'IncomingPutRequests.', streamName, 1)
-    this.#count('firehose_incoming_records_total', 'IncomingRecords.', streamName, recordCount)
-    this.#count('firehose_incoming_bytes_total', 'IncomingBytes.', streamName, dataBytes)
+    // What is throttled did not come in; it is always the whole call.
+    const taken = throttledCount === 0 ? 1 : 0
+    const count = (what: string, help: string, by: number): void =>
+      this.#count(`firehose_incoming_${what}_total`, `Incoming${help}.`, streamName, by * taken)
+    count('put_requests', 'PutRequests', 1)
+    count('records', 'Records', recordCount)
+    count('bytes', 'Bytes', dataBytes)
     this.#count('firehose_throttled_records_total', 'ThrottledRecords.', streamName, throttledCount)
     this.#latency.observe({ operation }, observation.latencyMs / 1000)
   }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { formatByteSize } from '../base/byte-size.ts'
+import type { Logger } from '../base/logger.ts'
 import { pinoLogger } from '../base/pino-logger.ts'
 import { checkData, showBatch } from '../embedded/inspect.ts'
 import type { DataReport, Finding } from '../embedded/inspect.ts'
@@ -51,10 +52,22 @@ function dataDirectoryOf({ flags, environment }: Invocation): string {
 }
 
 async function check(invocation: Invocation): Promise<number> {
-  const report = await checkData(dataDirectoryOf(invocation), nodeFileSystem)
+  const dataDirectory = dataDirectoryOf(invocation)
+  const report = await checkData(dataDirectory, nodeFileSystem, openLogger()).catch(
+    (error: unknown) => {
+      if (!(error instanceof Error)) throw error
+      throw new CommandError(`Cannot check ${dataDirectory}: ${error.message}`, EXIT.failed, {
+        cause: error,
+      })
+    },
+  )
   if (invocation.flags['json'] === true) printJson(report)
   else print(reportLines(report).join('\n'))
   return report.findings.every(({ kind }) => HARMLESS.has(kind)) ? EXIT.ok : EXIT.failed
+}
+
+function openLogger(): Logger {
+  return pinoLogger({ level: 'info', format: 'text' })
 }
 
 function reportLines(report: DataReport): string[] {
@@ -91,7 +104,7 @@ function withoutKey(name: string, value: unknown): unknown {
 
 async function repair(invocation: Invocation): Promise<number> {
   const dataDirectory = dataDirectoryOf(invocation)
-  const logger = pinoLogger({ level: 'info', format: 'text' })
+  const logger = openLogger()
   const options = { dataDirectory, fileSystem: nodeFileSystem, clock: systemClock, logger }
   const report = await repairData(options).catch((error: unknown) => {
     if (!(error instanceof Error)) throw error

@@ -23,7 +23,8 @@ export const serve: Command = {
   usage: 'serve',
   summary: 'run the service',
   help: `Runs the service until SIGTERM or SIGINT, then drains: what is buffered is sealed and delivered
-within drainTimeoutMs; what is not stays on disk. A second signal ends it at once. Logs go to stderr.
+within drainTimeoutMs; what is not stays on disk. A second signal ends it at once, and so does the
+first while it starts. Logs go to stderr.
 
 Every setting is a flag here, a variable STANDPIPE_… and a key of the file given with --config (or
 STANDPIPE_CONFIG, or ./standpipe.yaml). standpipe settings --explain shows them with their values,
@@ -40,7 +41,11 @@ docs/operations.md with their meaning.`,
     process.on('uncaughtException', stopOnFault)
     process.on('unhandledRejection', stopOnFault)
     const stop = new StopSignals()
-    const service = await start(settings, objectStore, logger)
+    const service = await Promise.race([start(settings, objectStore, logger), stop.first])
+    if (service === undefined) {
+      logger.info({}, 'The service was stopped while it started.')
+      return process.exit(EXIT.ok)
+    }
     print(banner({ url: service.url, settings, objectStore }))
     await stop.first
     return process.exit(await drain(service, settings, logger, stop).catch(stopOnFault))
@@ -106,37 +111,32 @@ async function drain(
   stop: StopSignals,
 ): Promise<number> {
   logger.info({ drainTimeoutMs }, 'The service drains.')
-  const startMs = systemClock.monotonicMs()
-  await Promise.race([service.drain(), systemClock.sleep(drainTimeoutMs + HANG_MS), stop.second])
-  const tookMs = Math.round(systemClock.monotonicMs() - startMs)
-  if (tookMs < drainTimeoutMs && !stop.isImpatient) {
-    logger.info({ tookMs }, 'The service has drained.')
+  const hang = systemClock.sleep(drainTimeoutMs + HANG_MS)
+  const outcome = await Promise.race([service.drain(), hang, stop.second])
+  if (outcome?.cutShort === false) {
+    const { leftBatchCount } = outcome
+    logger.info({ leftBatchCount }, 'The service has drained. What is left is on disk.')
     return EXIT.ok
   }
-  logger.warn({ tookMs }, 'The drain was cut short. What is not delivered is on disk.')
+  logger.warn({ ...outcome }, 'The drain was cut short. What is not delivered is on disk.')
   return EXIT.drainTimedOut
 }
 
 /** The first signal asks for a drain, a later one for an end. */
 class StopSignals {
-  readonly first: Promise<void>
-  readonly second: Promise<void>
-  /** Whether the second has come. */
-  isImpatient = false
+  readonly first: Promise<undefined>
+  readonly second: Promise<undefined>
 
   constructor() {
-    const first = Promise.withResolvers<void>()
-    const second = Promise.withResolvers<void>()
+    const first = Promise.withResolvers<undefined>()
+    const second = Promise.withResolvers<undefined>()
     let firstMs: number | undefined
     const receive = (): void => {
       const nowMs = systemClock.monotonicMs()
       if (firstMs === undefined) {
         firstMs = nowMs
-        first.resolve()
-      } else if (nowMs - firstMs > SAME_SIGNAL_MS) {
-        this.isImpatient = true
-        second.resolve()
-      }
+        first.resolve(undefined)
+      } else if (nowMs - firstMs > SAME_SIGNAL_MS) second.resolve(undefined)
     }
     process.on('SIGTERM', receive)
     process.on('SIGINT', receive)

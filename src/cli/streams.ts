@@ -40,7 +40,7 @@ export const streams: Command = {
                                merge; YAML or JSON, - for stdin
   --bucket NAME                --prefix TEXT             --error-prefix TEXT
   --compression FORMAT         --buffer-mb N             --buffer-seconds N
-  --delimiter                  end each record with a newline
+  --delimiter                  put a newline between records
 ${CLIENT_HELP}`,
   options: {
     ...CLIENT_OPTIONS,

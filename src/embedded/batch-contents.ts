@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import type { Logger } from '../base/logger.ts'
-import type { Chunk, SealedBatch } from '../batch.ts'
-import type { BatchContents, BatchReading, KeyRing } from '../batch-store.ts'
+import type { SealedBatch } from '../batch.ts'
+import type { BatchContents, BatchReading, KeyRing, StoredChunk } from '../batch-store.ts'
 import type { Manifest } from '../manifest.ts'
 import { BatchCipher } from './batch-cipher.ts'
 import { CHUNK_FACTS_BYTES, decodeHeader, FOOTER_BYTES, HEADER_BYTES } from './batch-file.ts'
@@ -88,7 +88,7 @@ class BatchFileReading implements BatchReading {
     return this.#quarantinedCount
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Chunk> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<StoredChunk> {
     const { batchId, recordCount, storedBytes } = this.#batch
     const file = await this.#options.open()
     try {
@@ -126,13 +126,13 @@ class BatchFileReading implements BatchReading {
 }
 
 /** Undefined when the chunk can't be decrypted: its key is lost, or it was tampered with. */
-function openChunk(frame: ChunkFrame, cipher: BatchCipher | undefined): Chunk | undefined {
-  const { kind, arrivalMs, recordCount } = frame.header
-  if (kind === 'plain') return { arrivalMs, recordCount, payload: frame.payload }
+function openChunk(frame: ChunkFrame, cipher: BatchCipher | undefined): StoredChunk | undefined {
+  const { kind, firstOrdinal, arrivalMs, recordCount } = frame.header
+  if (kind === 'plain') return { firstOrdinal, arrivalMs, recordCount, payload: frame.payload }
   if (cipher === undefined) return undefined
   try {
     const facts = frame.headerBytes.subarray(0, CHUNK_FACTS_BYTES)
-    return { arrivalMs, recordCount, payload: cipher.decrypt(frame.payload, facts) }
+    return { firstOrdinal, arrivalMs, recordCount, payload: cipher.decrypt(frame.payload, facts) }
   } catch {
     return undefined
   }

@@ -135,6 +135,10 @@ export class BatchFiles implements BatchStore {
     return this.#writers.get(streamId)?.openBatch()
   }
 
+  sealingBatches(streamId: string): readonly OpenBatch[] {
+    return this.#sealer.sealing(streamId)
+  }
+
   async *list(): AsyncGenerator<SealedBatch> {
     const { fileSystem, logger } = this.#options
     for await (const { name, kind } of findFiles(this.#startUpOptions())) {

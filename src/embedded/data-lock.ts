@@ -19,18 +19,18 @@ export class DataLock {
 
   /** @throws when another process, or another part of this one, holds the directory */
   static acquire(dataDirectory: string): DataLock {
-    const database = new DatabaseSync(join(dataDirectory, 'lock'), { timeout: 0 })
+    let database: DatabaseSync | undefined
     try {
+      database = new DatabaseSync(join(dataDirectory, 'lock'), { timeout: 0 })
       database.exec('BEGIN EXCLUSIVE')
+      return new DataLock(database)
     } catch (error) {
-      database.close()
-      if (!isBusy(error)) throw error
-      throw new Error(
-        `Cannot use data directory ${dataDirectory}: another Standpipe process is using it`,
-        { cause: error },
-      )
+      database?.close()
+      const reason = isBusy(error)
+        ? 'another Standpipe process is using it'
+        : `its lock can not be taken, ${(error as Error).message}`
+      throw new Error(`Cannot use data directory ${dataDirectory}: ${reason}`, { cause: error })
     }
-    return new DataLock(database)
   }
 
   release(): void {

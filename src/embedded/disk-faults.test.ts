@@ -234,3 +234,22 @@ test('a stream at rest holds no file', async () => {
 async function openFileCount(): Promise<number> {
   return (await readdir('/proc/self/fd')).length
 }
+
+test('a batch whose seal fails is told of until it is announced', async () => {
+  await using made = await TemporaryStore.make()
+  const store = await made.open()
+  const target = made.target()
+  const { batchId } = await store.append(target, chunk('abc'))
+  made.fileSystem.fault = ({ operation }) => (operation === 'rename' ? 'EIO' : undefined)
+  await store.seal(target.streamId, 'flush')
+  const firstArrivalMs = expect.any(Number) as number
+  expect([store.openBatch(target.streamId), store.sealingBatches(target.streamId)]).toEqual([
+    undefined,
+    [{ batchId, recordCount: 1, dataBytes: 3, firstArrivalMs }],
+  ])
+  expect(store.sealingBatches('another')).toEqual([])
+  made.fileSystem.fault = () => undefined
+  made.clock.advance(1_000)
+  await store.sealDue(made.clock.monotonicMs())
+  expect([store.sealingBatches(target.streamId), made.sealed]).toMatchObject([[], [{ batchId }]])
+})

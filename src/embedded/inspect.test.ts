@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { chunk, listed, manifestOf, only, readChunks } from '../../test/contracts/batch-store.ts'
 import { TemporaryStore } from '../../test/contracts/temporary-store.ts'
@@ -45,7 +46,7 @@ const repair = (made: TemporaryStore) =>
 test('a directory in good order is reported as it is', async () => {
   const { made } = await makeData()
   await using _ = made
-  expect(await checkData(made.directory, nodeFileSystem)).toEqual({
+  expect(await checkData(made.directory, nodeFileSystem, made.logger)).toEqual({
     openBatchCount: 1,
     sealedBatchCount: 1,
     manifestCount: 1,
@@ -64,7 +65,7 @@ test('everything that is wrong is found, and told where', async () => {
   await flip(openPath, HEADER_BYTES)
   await flip(manifestPath, 10)
   await writeFile(made.paths.file(sealed, 'temporary'), '')
-  const { findings, recordCount } = await checkData(made.directory, nodeFileSystem)
+  const { findings, recordCount } = await checkData(made.directory, nodeFileSystem, made.logger)
   expect(recordCount).toBe(2)
   expect(new Set(findings)).toEqual(
     new Set([
@@ -93,7 +94,7 @@ test('a damaged footer is found', async () => {
   const { made, sealed, sealedPath } = await makeData()
   await using _ = made
   await flip(sealedPath, sealed.storedBytes - FOOTER_BYTES + 30)
-  const { findings } = await checkData(made.directory, nodeFileSystem)
+  const { findings } = await checkData(made.directory, nodeFileSystem, made.logger)
   expect(findings).toEqual([{ kind: 'damaged-footer', path: sealedPath }])
 })
 
@@ -146,7 +147,7 @@ test('after a repair only what is missing is left to report, and the counts stil
     quarantinedChunkCount: 1,
     quarantinedManifestCount: 1,
   })
-  expect(await checkData(made.directory, nodeFileSystem)).toMatchObject({
+  expect(await checkData(made.directory, nodeFileSystem, made.logger)).toMatchObject({
     openBatchCount: 0,
     sealedBatchCount: 1,
     manifestCount: 0,
@@ -172,3 +173,27 @@ async function flip(path: string, at: number): Promise<void> {
   bytes[at] = (bytes[at] ?? 0) ^ 1
   await writeFile(path, bytes)
 }
+
+test('all that follows the last chunk of an open batch is its torn tail', async () => {
+  const { made, openPath } = await makeData()
+  await using _ = made
+  await flip(openPath, HEADER_BYTES + CHUNK_HEADER_BYTES)
+  await appendFile(openPath, Buffer.alloc(100, 'x'))
+  const { findings } = await checkData(made.directory, nodeFileSystem, made.logger)
+  expect(new Set(findings.map(({ kind }) => kind))).toEqual(new Set(['torn-tail']))
+})
+
+test("what is not ours among the batches is told of, and in nobody's way", async () => {
+  const { made, sealed } = await makeData()
+  await using _ = made
+  const complaint = 'warn: A file among the batches is not one of ours.'
+  await writeFile(join(made.paths.batches, 'notes'), '')
+  await writeFile(join(made.paths.batches, '.DS_Store'), '')
+  await writeFile(join(made.paths.stream(sealed.streamId), 'notes'), '')
+  const { findings } = await checkData(made.directory, nodeFileSystem, made.logger)
+  expect({ findings, complaints: made.complaints }).toEqual({
+    findings: [],
+    complaints: [complaint, complaint, complaint],
+  })
+  expect(await listed(await made.open())).toHaveLength(2)
+})

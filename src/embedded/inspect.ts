@@ -1,6 +1,6 @@
 /** Looks into a data directory and changes nothing, also while the service runs on it. */
 import { basename, dirname } from 'node:path'
-import { silentLogger } from '../base/logger.ts'
+import type { Logger } from '../base/logger.ts'
 import type { SealedBatch } from '../batch.ts'
 import { storedDataBytes, decodeHeader, HEADER_BYTES } from './batch-file.ts'
 import type { BatchHeader } from './batch-file.ts'
@@ -48,10 +48,14 @@ export interface DataReport {
   readonly findings: readonly Finding[]
 }
 
-/** Verifies every chunk, footer and manifest. Memory grows with what is wrong, not with what is there. */
+/**
+ * Verifies every chunk, footer and manifest. Memory grows with what is wrong, not with what is there.
+ * Files that are not ours are logged.
+ */
 export async function checkData(
   dataDirectory: string,
   fileSystem: FileSystem,
+  logger: Logger,
 ): Promise<DataReport> {
   const paths = new BatchPaths(dataDirectory)
   const quarantined = await fileSystem.list(paths.quarantine)
@@ -60,7 +64,7 @@ export async function checkData(
   for await (const { name, kind, leftOver } of findFiles({
     fileSystem,
     paths,
-    logger: silentLogger,
+    logger,
   })) {
     const path = paths.file(name, kind)
     counts[kind] += 1
@@ -94,24 +98,24 @@ export async function checkData(
 
 async function checkBatch(file: OpenFile, name: BatchName, path: string) {
   const isSealed = path.endsWith('.batch')
-  const findings: Finding[] = []
+  const damages: ReturnType<typeof damageOf>[] = []
   let recordCount = 0
   let dataBytes = 0
-  let lastDamage: Finding | undefined
+  /** All before it was synced. */
+  let lastGroupOffset = 0
   const sizeBytes = await file.sizeBytes()
   for await (const frame of scanFrames(file, name.batchId, sizeBytes - footerBytes(isSealed))) {
     if (frame.kind === 'chunk') {
       recordCount += frame.header.recordCount
       dataBytes += storedDataBytes(frame.header)
-    } else if (frame.kind === 'damaged') {
-      lastDamage = damageOf(frame, path)
-      findings.push(lastDamage)
-    }
-    if (frame.kind !== 'damaged') lastDamage = undefined
+      lastGroupOffset = Math.max(lastGroupOffset, frame.header.groupOffset)
+    } else if (frame.kind === 'damaged') damages.push(damageOf(frame, path))
   }
-  if (!isSealed && lastDamage !== undefined) {
-    findings.splice(-1, 1, { ...lastDamage, kind: 'torn-tail' })
-  }
+  // As recovery judges it (recovery.ts).
+  const durableEnd = isSealed ? Infinity : lastGroupOffset
+  const findings = damages.map((damage): Finding =>
+    damage.offset < durableEnd ? damage : { ...damage, kind: 'torn-tail' },
+  )
   if ((await readHeader(file, name)) === undefined) findings.push({ kind: 'damaged-header', path })
   const footer = isSealed ? await readFooter(file, name) : undefined
   if (isSealed && footer === undefined) findings.push({ kind: 'damaged-footer', path })

@@ -9,6 +9,7 @@
  */
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
+import { KeyUnavailable } from '../batch-store.ts'
 import type { DataKey, KeyRing } from '../batch-store.ts'
 
 const ALGORITHM = 'aes-256-gcm'
@@ -21,7 +22,7 @@ const BASE64_PATTERN = /^[\w+/-]+={0,2}$/
 /** For a service without a wrapping key. */
 export const NO_KEYS: KeyRing = {
   unwrap() {
-    throw new Error('Cannot unwrap the data key: no wrapping key is configured')
+    throw new KeyUnavailable('Cannot unwrap the data key: no wrapping key is configured')
   },
 }
 
@@ -54,10 +55,13 @@ export class LocalKeyRing implements KeyRing {
 
   unwrap(wrapped: string): Buffer {
     const [version, keyId = '', encoded = ''] = wrapped.split(':')
-    if (version !== 'v1') throw new Error('Cannot unwrap the data key: its format is unknown')
+    if (version !== 'v1')
+      throw new KeyUnavailable('Cannot unwrap the data key: its format is unknown')
     const key = this.#keys.get(keyId)
     if (key === undefined) {
-      throw new Error(`Cannot unwrap the data key: wrapping key ${keyId} is not in the key ring`)
+      throw new KeyUnavailable(
+        `Cannot unwrap the data key: wrapping key ${keyId} is not in the key ring`,
+      )
     }
     const bytes = Buffer.from(encoded, 'base64url')
     const tagAt = bytes.byteLength - TAG_BYTES
@@ -69,7 +73,7 @@ export class LocalKeyRing implements KeyRing {
       decipher.setAuthTag(bytes.subarray(tagAt))
       return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, tagAt)), decipher.final()])
     } catch (cause) {
-      throw new Error(
+      throw new KeyUnavailable(
         `Cannot unwrap the data key: it was not wrapped by this wrapping key ${keyId}`,
         { cause },
       )

@@ -4,6 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { BatchId } from '../batch.ts'
+import { ManifestDamaged } from '../manifest.ts'
 import type { Manifest } from '../manifest.ts'
 import { withFileIfThere } from './file-operations.ts'
 import type { FileSystem } from './file-system.ts'
@@ -14,20 +15,18 @@ export function encodeManifest(manifest: Manifest): Buffer {
 }
 
 function decodeManifest(bytes: Buffer, batchId: BatchId): Manifest {
+  const refuse = (reason: string): never => {
+    throw new ManifestDamaged(`Cannot read the manifest of batch ${batchId}: ${reason}`)
+  }
   const [json = '', sum] = bytes.toString().split('\n')
-  if (sum !== checksum(json)) {
-    throw new Error(`Cannot read the manifest of batch ${batchId}: its checksum is wrong`)
-  }
+  if (sum !== checksum(json)) return refuse('its checksum is wrong')
   const manifest = JSON.parse(json) as Manifest
-  if (manifest.batchId !== batchId) {
-    throw new Error(`Cannot read the manifest of batch ${batchId}: it is another batch's`)
-  }
-  return manifest
+  return manifest.batchId === batchId ? manifest : refuse("it is another batch's")
 }
 
 /**
  * Undefined when there is no file.
- * @throws when the file is not the manifest of `batchId`
+ * @throws ManifestDamaged when the file is not the manifest of `batchId`
  */
 export async function readManifest(
   fileSystem: FileSystem,

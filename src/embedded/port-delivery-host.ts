@@ -66,8 +66,8 @@ export class PortDeliveryHost implements DeliveryHost {
     return this.#call('claim', []) as Promise<ClaimedBatch | undefined>
   }
 
-  async commit(claim: Claim, receipt: Receipt): Promise<void> {
-    await this.#call('commit', [claim, receipt])
+  async commit(claim: Claim, receipt: Receipt, mostlyRefused: boolean): Promise<void> {
+    await this.#call('commit', [claim, receipt, mostlyRefused])
   }
 
   async retry(claim: Claim, retry: Retry): Promise<void> {
@@ -144,8 +144,8 @@ export class ThreadCalls {
 
   async #perform({ method, args }: ThreadCall): Promise<unknown> {
     if (method === 'claim') return this.#claim()
-    const [claim, detail] = args as [Claim, never]
-    await this.#host[method](claim, detail)
+    const [claim, ...details] = args as [Claim, never, never]
+    await this.#host[method](claim, ...details)
     this.#held.delete(claim.token)
     return undefined
   }

@@ -245,7 +245,10 @@ test('a damaged manifest is an error, not a batch that nobody has touched', asyn
   await store.freeze(batch, manifestOf(batch))
   const path = made.paths.file(batch, 'manifest')
   await writeFile(path, flipped(await readFile(path), 40))
-  await expect(store.manifest(batch)).rejects.toThrow('its checksum is wrong')
+  await expect(store.manifest(batch)).rejects.toMatchObject({
+    name: 'ManifestDamaged',
+    message: expect.stringContaining('its checksum is wrong') as string,
+  })
 })
 
 test('recovery that is interrupted anywhere comes to the same end', async () => {

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { SealedBatch, SealReason } from '../batch.ts'
+import type { OpenBatch } from '../batch-store.ts'
 import type { BatchWriter } from './batch-writer.ts'
 import { FOOTER_BYTES } from './batch-file.ts'
 import type { Room } from './room.ts'
@@ -22,7 +23,9 @@ interface Unsealed {
 /** Seals batches and announces them. A disk that is full or failing delays that, and loses nothing. */
 export class Sealer {
   readonly #options: SealerOptions
-  /** Batches that take no more chunks, and whose seal failed. */
+  /** Batches that take no more chunks and are not announced yet. */
+  readonly #sealing = new Set<BatchWriter>()
+  /** Those of them whose seal failed. */
   readonly #unsealed = new Map<BatchWriter, Unsealed>()
 
   constructor(options: SealerOptions) {
@@ -32,6 +35,7 @@ export class Sealer {
   /** Never rejects: what fails is tried again by `retryDue`. */
   async seal(batch: BatchWriter, reason: SealReason): Promise<void> {
     const { clock, logger, room, onSealed } = this.#options
+    this.#sealing.add(batch)
     let sealed: SealedBatch
     try {
       sealed = await batch.seal(reason, clock.nowMs())
@@ -42,7 +46,20 @@ export class Sealer {
       return
     }
     room.take(FOOTER_BYTES, 0)
+    // In one go, so that whoever looks finds the batch on one side or the other.
+    this.#sealing.delete(batch)
     onSealed(sealed)
+  }
+
+  /** Of a stream, oldest first. */
+  sealing(streamId: string): readonly OpenBatch[] {
+    const batches = [...this.#sealing].filter((batch) => batch.streamId === streamId)
+    return batches.map(({ batchId, recordCount, dataBytes, firstArrivalMs }) => ({
+      batchId,
+      recordCount,
+      dataBytes,
+      firstArrivalMs,
+    }))
   }
 
   nextDueMs(): number | undefined {
@@ -63,6 +80,7 @@ export class Sealer {
     for (const batch of this.#unsealed.keys()) {
       if (streamId !== undefined && batch.streamId !== streamId) continue
       this.#unsealed.delete(batch)
+      this.#sealing.delete(batch)
       await batch.close()
     }
   }

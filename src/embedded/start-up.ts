@@ -16,6 +16,7 @@ import { readFooter, rebuildFooter } from './recovery.ts'
 
 /** Files in work at the same time; the thread pool has four threads. */
 const CONCURRENCY = 8
+const NOT_OURS = 'A file among the batches is not one of ours.'
 
 export interface StartUpOptions {
   readonly fileSystem: FileSystem
@@ -45,7 +46,11 @@ export async function* findFiles(
   const { fileSystem, paths, logger } = options
   for (const streamId of await fileSystem.list(paths.batches)) {
     const directory = isStreamId(streamId) ? paths.stream(streamId) : undefined
-    const names = directory === undefined ? [] : await fileSystem.list(directory)
+    const names = directory === undefined ? undefined : await namesIn(directory, fileSystem)
+    if (directory === undefined || names === undefined) {
+      logger.warn({ directory: paths.batches, name: streamId }, NOT_OURS)
+      continue
+    }
     const files = names.toSorted().map((name) => ({ name, parsed: parseFileName(name) }))
     const batchIds = new Set(
       files.flatMap(({ parsed }) =>
@@ -54,7 +59,7 @@ export async function* findFiles(
     )
     for (const { name, parsed } of files) {
       if (parsed === undefined) {
-        logger.warn({ directory, name }, 'A file among the batches is not one of ours.')
+        logger.warn({ directory, name }, NOT_OURS)
         continue
       }
       const { batchId, kind } = parsed
@@ -62,6 +67,14 @@ export async function* findFiles(
       yield { name: { streamId, batchId }, kind, leftOver }
     }
   }
+}
+
+/** Undefined when it is no directory. */
+async function namesIn(path: string, fileSystem: FileSystem): Promise<string[] | undefined> {
+  return fileSystem.list(path).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOTDIR') return undefined
+    throw error
+  })
 }
 
 export async function startUp(options: StartUpOptions, handlers: StartUpHandlers): Promise<void> {

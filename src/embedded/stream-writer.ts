@@ -201,8 +201,8 @@ export class StreamWriter {
   async #seal(reason: SealReason): Promise<void> {
     const batch = this.#batch
     if (batch === undefined) return
-    this.#batch = undefined
     await this.#sealing
+    this.#batch = undefined
     this.#sealing = this.#options.sealer.seal(batch, reason)
   }
 }

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto'
 import { link, mkdir, open, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
+import { makeDirectories } from '../base/make-directories.ts'
 import { DeliveryError } from '../destination.ts'
 import type { DeliveryErrorOptions, OutputContent } from '../destination.ts'
 import type { ObjectStore, PutObject } from '../object-store.ts'
@@ -115,11 +116,7 @@ export class FolderObjectStore implements ObjectStore {
 }
 
 async function makeRoot(root: string): Promise<void> {
-  const firstMade = await mkdir(root, { recursive: true })
-  if (firstMade === undefined) return
-  for (let path = root; path.length >= firstMade.length; path = dirname(path)) {
-    await syncFolder(dirname(path))
-  }
+  for (const path of await makeDirectories(root)) await syncFolder(dirname(path))
 }
 
 async function writeDurably(

@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
 import { makeDirectories } from '../base/make-directories.ts'
-import type { OutputContent, Spool } from '../destination.ts'
+import type { OpenedSpool, OutputContent } from '../destination.ts'
 
 const MEMORY_BYTES_MAX = 4 * 1024 * 1024
 const FIRST_BUFFER_BYTES = 64 * 1024
@@ -32,12 +32,6 @@ export interface SpoolOptions {
   readonly encrypt: boolean
   /** Default 4 MiB. */
   readonly memoryBytesMax?: number
-}
-
-/** A spool whose owner can give it up before it is finished. */
-export interface OpenedSpool extends Spool {
-  /** Harmless when the spool was finished or disposed of before. */
-  dispose(): Promise<void>
 }
 
 /**

@@ -15,11 +15,15 @@ export interface BacklogOptions {
 }
 
 /**
- * Puts the batches that an earlier process left into the queue. One with a receipt has been delivered
- * and was only not removed any more. One of no known stream is left where it is, and reported.
+ * Puts the batches that an earlier process left into the queue, where paused streams are paused. One
+ * with a receipt has been delivered and was only not removed any more. One of no known stream is left
+ * where it is, and reported.
  */
 export async function enqueueBacklog(options: BacklogOptions): Promise<void> {
   const { store, queue, catalog, ledger, registry, logger } = options
+  for (const { streamId, paused } of registry.list()) {
+    if (paused === true) await queue.pause(streamId)
+  }
   const entering: Promise<void>[] = []
   for await (const batch of store.list()) {
     if (registry.byId(batch.streamId) === undefined) {

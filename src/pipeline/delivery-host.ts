@@ -6,6 +6,7 @@ import type { DeliveryStream } from '../delivery-stream.ts'
 import type { DestinationType } from '../destination.ts'
 import type { Receipt } from '../receipt.ts'
 import type { Ledger } from './ledger.ts'
+import { RefusalCounts } from './refusal-counts.ts'
 import type { StreamRegistry } from './stream-registry.ts'
 
 /**
@@ -15,8 +16,11 @@ import type { StreamRegistry } from './stream-registry.ts'
 export interface DeliveryHost {
   /** The next batch, and its stream as it is configured now; undefined when there is no more to be done. */
   claim(signal: AbortSignal): Promise<ClaimedBatch | undefined>
-  /** The batch has arrived: receipt, then the end of the claim, then removal. */
-  commit(claim: Claim, receipt: Receipt): Promise<void>
+  /**
+   * The batch has arrived: receipt, then the end of the claim, then removal.
+   * @param mostlyRefused the destination itself refused nearly all of it
+   */
+  commit(claim: Claim, receipt: Receipt, mostlyRefused: boolean): Promise<void>
   retry(claim: Claim, retry: Retry): Promise<void>
   park(claim: Claim, failure: Failure): Promise<void>
 }
@@ -24,6 +28,8 @@ export interface DeliveryHost {
 export interface ClaimedBatch {
   readonly claim: Claim
   readonly stream: DeliveryStream
+  /** Batches of the stream before this one, without another between them, that were mostly refused. */
+  readonly refusedInARow: number
 }
 
 export interface LocalDeliveryHostOptions {
@@ -39,6 +45,7 @@ export interface LocalDeliveryHostOptions {
 /** The host in the process that owns queue, store and catalog. */
 export class LocalDeliveryHost implements DeliveryHost {
   readonly #options: LocalDeliveryHostOptions
+  readonly #refusals = new RefusalCounts()
 
   constructor(options: LocalDeliveryHostOptions) {
     this.#options = options
@@ -50,7 +57,9 @@ export class LocalDeliveryHost implements DeliveryHost {
       const claim = await queue.claim(signal)
       if (claim === undefined) return undefined
       const stream = registry.byId(claim.batch.streamId)
-      if (stream !== undefined) return { claim, stream }
+      if (stream !== undefined) {
+        return { claim, stream, refusedInARow: this.#refusals.count(claim) }
+      }
       // Deleted between the two lines above; its batches are being dropped.
       await queue.complete(claim)
     }
@@ -59,11 +68,13 @@ export class LocalDeliveryHost implements DeliveryHost {
   /**
    * The order makes every crash harmless: a receipt without removal is seen at start-up, where the
    * batch is removed rather than delivered again. Receipt and queue change in one go for whoever
-   * looks at the books.
+   * looks at the books. Of a stream that is being deleted nothing is entered: it would come after the
+   * deletion, and stay.
    */
-  async commit(claim: Claim, receipt: Receipt): Promise<void> {
+  async commit(claim: Claim, receipt: Receipt, mostlyRefused: boolean): Promise<void> {
     const { queue, store, ledger } = this.#options
-    await ledger.delivered(receipt)
+    this.#refusals.committed(claim, mostlyRefused)
+    if (!this.#isGone(receipt.streamId)) await ledger.delivered(receipt)
     await queue.complete(claim)
     this.#observeReceipt(receipt)
     await store.remove(claim.batch)
@@ -71,6 +82,7 @@ export class LocalDeliveryHost implements DeliveryHost {
 
   async retry(claim: Claim, retry: Retry): Promise<void> {
     await this.#options.queue.retry(claim, retry)
+    this.#refusals.retried(claim, retry)
     if (retry.brake) this.#reportFailure('error', claim, retry, 'The stream brakes and probes')
     else this.#reportFailure('warn', claim, retry, 'It is tried again')
   }
@@ -80,10 +92,16 @@ export class LocalDeliveryHost implements DeliveryHost {
     this.#reportFailure('error', claim, failure, 'It is parked until the stream is resumed')
   }
 
+  #isGone(streamId: string): boolean {
+    const stream = this.#options.registry.byId(streamId)
+    return stream === undefined || stream.status === 'DELETING'
+  }
+
   #observeReceipt(receipt: Receipt): void {
     const stream = this.#options.registry.byId(receipt.streamId)
     if (stream === undefined) return
     for (const { accounting, recordCount } of receipt.outputs) {
+      if (accounting === 'errored') continue
       this.#options.metrics.delivery({
         streamName: stream.name,
         metric: accounting === 'copy' ? 'BackupToS3' : this.#metric(stream),

@@ -7,6 +7,7 @@ import type { Failure, Retry } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import type { DeliverJob, Destination, EncodeJob, OutputContent } from '../destination.ts'
 import { DeliveryError } from '../destination.ts'
+import { ManifestDamaged } from '../manifest.ts'
 import type { Manifest } from '../manifest.ts'
 import type { Receipt } from '../receipt.ts'
 import { Delivery } from './delivery.ts'
@@ -53,6 +54,8 @@ interface Outcome {
   parked: Failure[]
   delivered: DeliverJob[]
   encoded: EncodeJob[]
+  /** Spools that nobody has given back. */
+  openSpoolCount: number
   /** The manifest on disk at the end. */
   manifest: Manifest | undefined
 }
@@ -64,9 +67,13 @@ interface Scenario {
   attempt?: number
   streamFailureCount?: number
   quarantinedCount?: number
+  /** Called within `encode`. */
+  encode?: (job: EncodeJob) => Promise<void>
   /** `manifest`: what is on disk when the attempt is made. */
   deliver?: (now: { manifest: Manifest | undefined }) => Promise<void>
 }
+
+const unexpected = () => Promise.reject(new Error('this destination refuses nothing'))
 
 /** Gives one claim to the loop, and says what became of it. */
 async function deliverOne(scenario: Scenario): Promise<Outcome> {
@@ -77,6 +84,7 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
     parked: [],
     delivered: [],
     encoded: [],
+    openSpoolCount: 0,
     manifest: scenario.manifest,
   }
   const contents: BatchContents = {
@@ -92,6 +100,7 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
   const destination: Destination = {
     encode: async (job) => {
       outcome.encoded.push(job)
+      await scenario.encode?.(job)
       const target = job.frozen?.outputs[0]?.target ?? 'fresh-name'
       const content = contentOf(scenario.sha256 ?? 'aa')
       const recordCount = 2 - quarantinedCount
@@ -100,6 +109,7 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
     deliver: async (job) => {
       outcome.delivered.push(job)
       await scenario.deliver?.({ manifest: outcome.manifest })
+      return []
     },
     close: () => Promise.resolve(),
   }
@@ -109,7 +119,7 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
     attempt: scenario.attempt ?? 1,
     streamFailureCount: scenario.streamFailureCount ?? 0,
   }
-  const claims = [{ claim, stream }]
+  const claims = [{ claim, stream, refusedInARow: 0 }]
   const delivery = new Delivery({
     host: {
       claim: () => Promise.resolve(claims.pop()),
@@ -119,8 +129,14 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
     },
     contents,
     destinations: new Map([['Test', destination]]),
+    errorOutput: { encode: unexpected, deliver: unexpected },
     openSpool: () => {
-      throw new Error('not used')
+      outcome.openSpoolCount += 1
+      return {
+        write: () => Promise.resolve(),
+        finish: () => Promise.resolve(contentOf('aa')),
+        dispose: async () => void (outcome.openSpoolCount -= 1),
+      }
     },
     claimsMax: 1,
     encodingsMax: 1,
@@ -240,4 +256,29 @@ test('an error that nobody classified is tried again and may have had an effect'
   const outcome = await deliverOne({ deliver: bug })
   expect(outcome.retries).toMatchObject([{ errorCode: 'InternalError', brake: false }])
   expect(outcome.manifest).toBeDefined()
+})
+
+test('what an encoding that failed has spooled is given back', async () => {
+  const outcome = await deliverOne({
+    encode: async (job) => {
+      await job.openSpool().write(Buffer.from('half of it'))
+      throw new Error('no space left on device')
+    },
+  })
+  expect(outcome).toMatchObject({ encoded: [{}], openSpoolCount: 0, retries: [{}] })
+})
+
+test('a batch whose manifest is damaged is parked at once, for an operator to judge', async () => {
+  const outcome = await deliverOne({
+    encode: () => Promise.reject(new ManifestDamaged('Cannot read the manifest of batch B')),
+  })
+  expect(outcome).toMatchObject({
+    retries: [],
+    parked: [
+      {
+        errorCode: 'ManifestDamaged',
+        errorMessage: 'Cannot read the manifest of batch B; see `standpipe data repair`',
+      },
+    ],
+  })
 })

@@ -2,9 +2,12 @@
  * The loop that takes a sealed batch to its destination.
  *
  *   claim ▸ read the manifest, if there is one ▸ encode ▸ freeze ▸ deliver each output ▸ commit
+ *                                                                        └▸ error output ┘
  *
  * Any step may be the last of a process. Before `freeze` nothing has left; from `freeze` on names and
  * bytes are fixed, so that whoever repeats `deliver` repeats it exactly; `commit` can be repeated.
+ * What a destination refuses, or does not take within its retry duration, is one more output, frozen
+ * like the others before it is written; from then on it is not offered to the destination again.
  */
 import { strict as assert } from 'node:assert'
 import type { Backoff } from '../base/backoff.ts'
@@ -12,23 +15,28 @@ import { backoffMs } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { BatchContents } from '../batch-store.ts'
-import type { Claim } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import { retentionMs } from '../delivery-stream.ts'
-import type { Destination, EncodedOutput, Spool } from '../destination.ts'
+import type { Destination, FailurePolicy, OpenedSpool, Spool } from '../destination.ts'
 import { DeliveryError } from '../destination.ts'
-import type { Manifest } from '../manifest.ts'
-import type { Receipt } from '../receipt.ts'
+import { ERROR_OUTPUT_KIND } from '../error-output.ts'
+import type { ErrorOutput } from '../error-output.ts'
+import { ManifestDamaged } from '../manifest.ts'
+import { Attempt } from './attempt.ts'
 import type { ClaimedBatch, DeliveryHost } from './delivery-host.ts'
-import { manifestOf, refreeze } from './manifest-freezing.ts'
+import { frozenOutput, manifestOf, refreeze, refreezeOutput } from './manifest-freezing.ts'
+import type { OutputState } from './output-state.ts'
+import { pendingRecords } from './pending-records.ts'
+import { receiptOf } from './receipt-making.ts'
 import { Semaphore } from './semaphore.ts'
 
 export interface DeliveryOptions {
   readonly host: DeliveryHost
   readonly contents: BatchContents
   readonly destinations: ReadonlyMap<string, Destination>
+  readonly errorOutput: ErrorOutput
   /** `encrypted`: what spills to disk must not be readable there. */
-  readonly openSpool: (encrypted: boolean) => Spool
+  readonly openSpool: (encrypted: boolean) => OpenedSpool
   /** Batches in hand at once; most of them wait for the network. */
   readonly claimsMax: number
   /** Batches encoded at once; encoding is what costs memory and processor time. */
@@ -37,6 +45,12 @@ export interface DeliveryOptions {
   readonly clock: Clock
   readonly logger: Logger
 }
+
+/**
+ * So many batches in a row may go nearly whole to the error output; the next one that would brakes the
+ * stream, for the fault is likely to be in the configuration and not in the records.
+ */
+const REFUSED_IN_A_ROW_MAX = 2
 
 export class Delivery {
   readonly #options: DeliveryOptions
@@ -69,59 +83,221 @@ export class Delivery {
   async #work(claimed: ClaimedBatch, aborted: AbortSignal): Promise<void> {
     const attempt = new Attempt(claimed)
     try {
-      const receipt = await this.#attempt(attempt, aborted)
-      await this.#options.host.commit(claimed.claim, receipt)
+      await this.#encoding.run(() => this.#encode(attempt))
+      await this.#deliverOutputs(attempt, aborted)
+      if (attempt.refusedCount > 0) await this.#deliverErrors(attempt, aborted)
+      await this.#commit(attempt)
     } catch (error) {
-      await this.#fail(attempt, asDeliveryError(error))
+      await this.#fail(attempt, asDeliveryError(error), aborted)
     } finally {
-      await Promise.all(attempt.outputs.map((output) => output.content.dispose()))
+      await attempt.spools.dispose()
     }
-  }
-
-  async #attempt(attempt: Attempt, aborted: AbortSignal): Promise<Receipt> {
-    const { claim } = attempt.claimed
-    const manifest = await this.#encoding.run(() => this.#encode(attempt))
-    const destination = this.#destination(attempt.stream)
-    for (const [index, output] of attempt.outputs.entries()) {
-      const formerSha256s = manifest.outputs[index]?.formerSha256s ?? []
-      const job = { output, formerSha256s, stream: attempt.stream, signal: aborted }
-      await attempt.deliver(() => destination.deliver(job))
-    }
-    return receiptOf(claim, attempt.stream, manifest, this.#options.clock.nowMs())
   }
 
   /** Encodes the batch and sees to it that a durable manifest says exactly what was encoded. */
-  async #encode(attempt: Attempt): Promise<Manifest> {
-    const { contents, openSpool, clock, logger } = this.#options
+  async #encode(attempt: Attempt): Promise<void> {
+    const { contents, clock, logger } = this.#options
     const { batch } = attempt.claimed.claim
-    const frozen = await contents.manifest(batch)
-    attempt.found(frozen)
+    const frozen = attempt.found(await contents.manifest(batch))
     const { stream } = attempt
     const chunks = contents.read(batch)
-    attempt.outputs = await this.#destination(stream).encode({
+    const openSpool = this.#spoolsOf(attempt)
+    const outputs = await this.#destination(stream).encode({
       batch,
       stream,
       chunks,
       frozen,
-      openSpool: () => openSpool(stream.encryption.status === 'ENABLED'),
+      openSpool,
     })
     const encoded = manifestOf({
       batch,
       stream,
-      frozenAtMs: clock.nowMs(),
-      outputs: attempt.outputs,
+      frozenAtMs: attempt.firstAttemptAtMs(clock.nowMs()),
+      outputs,
       quarantinedCount: chunks.quarantinedCount,
     })
-    if (frozen === undefined) {
-      await contents.freeze(batch, encoded)
-      return encoded
+    const manifest = frozen === undefined ? encoded : refreeze(frozen, encoded)
+    if (manifest !== frozen) await contents.freeze(batch, manifest)
+    if (frozen !== undefined && manifest !== frozen) {
+      const fields = { batchId: batch.batchId, quarantinedCount: manifest.quarantinedCount }
+      logger.warn(fields, 'A batch encodes to other bytes than when it was frozen.')
     }
-    const manifest = refreeze(frozen, encoded)
-    if (manifest === frozen) return frozen
-    const fields = { batchId: batch.batchId, quarantinedCount: manifest.quarantinedCount }
-    logger.warn(fields, 'A batch encodes to other bytes than when it was frozen.')
-    await contents.freeze(batch, manifest)
-    return manifest
+    attempt.frozen(manifest, outputs)
+  }
+
+  /**
+   * One attempt at each output that is not done. A failure of one does not keep the others from
+   * theirs, except where they build on it, or the stream brakes.
+   * @throws DeliveryError when something remains to be tried again
+   */
+  async #deliverOutputs(attempt: Attempt, aborted: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const destination = this.#destination(attempt.stream)
+    const policy = destination.failurePolicy?.(attempt.stream)
+    let failure: DeliveryError | undefined
+    for (const [index, state] of attempt.outputs.entries()) {
+      const earlier = attempt.outputs.slice(0, index)
+      if (state.isDone) continue
+      if (state.output.needsEarlier === true && !earlier.every(({ isDone }) => isDone)) continue
+      if (failure?.brake === true || aborted.aborted) break
+      try {
+        await this.#deliverOne(attempt, state, aborted)
+      } catch (error) {
+        const found = asDeliveryError(error)
+        if (found.effect === 'unknown') attempt.tookEffect()
+        if (policy === undefined && !found.retryable) throw found
+        state.failed(found, clock.nowMs())
+        if (failure === undefined || found.brake) failure = found
+      }
+      if (policy?.atLeastOnce === true && index < attempt.outputs.length - 1) {
+        await this.#keepProgress(attempt)
+      }
+    }
+    if (attempt.isMostlyRefused && !attempt.hasFrozenErrors) {
+      attempt.mostlyRefused = true
+      if (attempt.claimed.refusedInARow >= REFUSED_IN_A_ROW_MAX) {
+        attempt.reprieve()
+        throw mostlyRefused(attempt)
+      }
+    }
+    const isOver = this.#remainingMs(attempt, policy) === 0
+    if (policy !== undefined && isOver && failure?.brake !== true && !aborted.aborted) {
+      for (const state of attempt.outputs) state.giveUp({ withUnknown: policy.atLeastOnce })
+    }
+    if (!attempt.isDone) throw failure ?? recordsPending(attempt)
+  }
+
+  async #deliverOne(attempt: Attempt, state: OutputState, signal: AbortSignal): Promise<void> {
+    const { contents, clock } = this.#options
+    const { claim, stream: currentStream } = attempt.claimed
+    const { batch } = claim
+    const { output, formerSha256s, attempts: earlierAttempts } = state
+    const failures = await this.#destination(attempt.stream).deliver({
+      batch,
+      output,
+      stream: attempt.stream,
+      currentStream,
+      formerSha256s,
+      earlierAttempts,
+      records: () => pendingRecords(contents.read(batch), state),
+      signal,
+    })
+    attempt.tookEffect()
+    state.attempted(failures, clock.nowMs())
+  }
+
+  /** Writes what was refused to the error output, as one more output of the manifest. */
+  async #deliverErrors(attempt: Attempt, signal: AbortSignal): Promise<void> {
+    const { contents, errorOutput, logger } = this.#options
+    const { batch } = attempt.claimed.claim
+    const { stream } = attempt
+    const policy = this.#destination(stream).failurePolicy?.(stream)
+    assert(policy !== undefined, 'only a destination with a failure policy refuses records')
+    const before = attempt.manifest()
+    const chunks = contents.read(batch)
+    const openSpool = this.#spoolsOf(attempt)
+    const output = await this.#encoding.run(() =>
+      errorOutput.encode({ batch, stream, policy, manifest: before, chunks, openSpool }),
+    )
+    const outputs = before.outputs.filter(({ kind }) => kind !== ERROR_OUTPUT_KIND)
+    const known = before.outputs.find(({ kind }) => kind === ERROR_OUTPUT_KIND)
+    const now = frozenOutput(output)
+    const frozen = known === undefined ? now : refreezeOutput(known, now)
+    if (frozen !== known) {
+      await contents.freeze(batch, { ...before, outputs: [...outputs, frozen] })
+      attempt.errorsFrozen(frozen)
+    }
+    const { lastRefusal } = attempt
+    const fields = {
+      deliveryStreamARN: stream.arn,
+      deliveryStreamVersionId: String(stream.versionId),
+      destination: stream.destinationType,
+      batchId: batch.batchId,
+      recordCount: output.recordCount,
+      ...lastRefusal,
+      target: frozen.target,
+    }
+    logger.warn(fields, 'Records go to the error output.')
+    await errorOutput.deliver({
+      stream,
+      policy,
+      output: { ...output, target: frozen.target },
+      formerSha256s: frozen.formerSha256s,
+      signal,
+    })
+  }
+
+  async #commit(attempt: Attempt): Promise<void> {
+    const { host, clock } = this.#options
+    const { claim } = attempt.claimed
+    const receipt = receiptOf(claim, attempt.stream, attempt.manifest(), clock.nowMs())
+    await host.commit(claim, receipt, attempt.mostlyRefused)
+  }
+
+  async #fail(attempt: Attempt, error: DeliveryError, aborted: AbortSignal): Promise<void> {
+    const { host, clock } = this.#options
+    const { claim, stream } = attempt.claimed
+    const failure = { errorCode: error.errorCode, errorMessage: error.message }
+    const policy = this.#destination(attempt.stream).failurePolicy?.(attempt.stream)
+    if (attempt.isFrozen) await this.#keepOrThaw(attempt, policy)
+    const expired = clock.nowMs() - claim.batch.firstArrivalMs > retentionMs(stream)
+    if ((!error.retryable || expired) && !aborted.aborted) {
+      await host.park(claim, failure)
+      return
+    }
+    await host.retry(claim, {
+      ...failure,
+      ...this.#pauses(attempt, error, policy),
+      brake: error.brake,
+    })
+  }
+
+  /**
+   * When to try again: not before the destination asks for it, and not so late that the retry
+   * duration is over long before.
+   */
+  #pauses(attempt: Attempt, error: DeliveryError, policy: FailurePolicy | undefined) {
+    const { backoff, clock } = this.#options
+    const { claim } = attempt.claimed
+    const streamFailures = claim.streamFailureCount + 1
+    const remainingMs = this.#remainingMs(attempt, policy)
+    const latestMs = remainingMs > 0 ? remainingMs : Infinity
+    const askedMs = error.retryAfterMs ?? 0
+    const pauseMs = (failures: number): number =>
+      Math.min(Math.max(backoffMs(backoff, failures, clock), askedMs), latestMs)
+    const streamAfterMs = pauseMs(streamFailures)
+    const afterMs = claim.attempt > streamFailures ? pauseMs(claim.attempt) : streamAfterMs
+    return { streamAfterMs, afterMs }
+  }
+
+  /** What is left of the retry duration; infinite where there is none. */
+  #remainingMs(attempt: Attempt, policy: FailurePolicy | undefined): number {
+    if (policy === undefined) return Infinity
+    const nowMs = this.#options.clock.nowMs()
+    return Math.max(attempt.firstAttemptAtMs(nowMs) + policy.retryDurationMs - nowMs, 0)
+  }
+
+  /**
+   * A manifest under which nothing has taken effect is given up, so that an update of the stream can
+   * cure it. Otherwise it keeps what was done, where that is more than nothing.
+   */
+  async #keepOrThaw(attempt: Attempt, policy: FailurePolicy | undefined): Promise<void> {
+    const { contents } = this.#options
+    const { batch } = attempt.claimed.claim
+    if (attempt.isUntouched && policy === undefined) await contents.thaw(batch)
+    else if (attempt.isUntouched) await contents.freeze(batch, attempt.thawedManifest())
+    else if (policy !== undefined || attempt.outputs.some(({ isDone }) => isDone)) {
+      await this.#keepProgress(attempt)
+    }
+  }
+
+  #keepProgress(attempt: Attempt): Promise<void> {
+    return this.#options.contents.freeze(attempt.claimed.claim.batch, attempt.manifest())
+  }
+
+  #spoolsOf({ spools, stream }: Attempt): () => Spool {
+    const { openSpool } = this.#options
+    return () => spools.add(openSpool(stream.encryption.status === 'ENABLED'))
   }
 
   #destination({ destinationType }: DeliveryStream): Destination {
@@ -129,99 +305,32 @@ export class Delivery {
     assert(destination !== undefined, `no destination ${destinationType}`)
     return destination
   }
-
-  async #fail(attempt: Attempt, error: DeliveryError): Promise<void> {
-    const { host, contents, backoff, clock } = this.#options
-    const { claim, stream } = attempt.claimed
-    const failure = { errorCode: error.errorCode, errorMessage: error.message }
-    if (attempt.isUntouched) await contents.thaw(claim.batch)
-    const expired = clock.nowMs() - claim.batch.firstArrivalMs > retentionMs(stream)
-    if (!error.retryable || expired) {
-      await host.park(claim, failure)
-      return
-    }
-    const streamFailures = claim.streamFailureCount + 1
-    const streamAfterMs = backoffMs(backoff, streamFailures, clock)
-    await host.retry(claim, {
-      ...failure,
-      streamAfterMs,
-      afterMs:
-        claim.attempt > streamFailures ? backoffMs(backoff, claim.attempt, clock) : streamAfterMs,
-      brake: error.brake,
-    })
-  }
 }
 
-/** One claim's worth of state: what was encoded, and whether anything can have left the house. */
-class Attempt {
-  readonly claimed: ClaimedBatch
-  outputs: readonly EncodedOutput[] = []
-  /** As it was when the names were fixed, else as it is now. */
-  stream: DeliveryStream
-  /** Until the contrary is known, an earlier claim may have had an effect. */
-  #touched = true
-
-  constructor(claimed: ClaimedBatch) {
-    this.claimed = claimed
-    this.stream = claimed.stream
-  }
-
-  /** A manifest that is there already was made by a claim of which nobody knows how far it came. */
-  found(frozen: Manifest | undefined): void {
-    this.#touched = frozen !== undefined
-    if (frozen === undefined) return
-    const { versionId, destinationType, destination } = frozen
-    this.stream = { ...this.stream, versionId, destinationType, destination }
-  }
-
-  async deliver(effect: () => Promise<void>): Promise<void> {
-    try {
-      await effect()
-      this.#touched = true
-    } catch (error) {
-      if (asDeliveryError(error).effect === 'unknown') this.#touched = true
-      throw error
-    }
-  }
-
-  /** Nothing of this batch has ever taken effect: its manifest may be made anew. */
-  get isUntouched(): boolean {
-    return !this.#touched
-  }
+function mostlyRefused({ lastFailure, claimed }: Attempt): DeliveryError {
+  const { errorCode = '', errorMessage = '' } = lastFailure ?? {}
+  const batches = claimed.refusedInARow + 1
+  const message = `Nearly all records of ${batches} batches in a row were refused; the last: ${errorMessage}`
+  return new DeliveryError(errorCode, message, { retryable: true, effect: 'none', brake: true })
 }
 
-function receiptOf(
-  claim: Claim,
-  stream: DeliveryStream,
-  manifest: Manifest,
-  deliveredAtMs: number,
-): Receipt {
-  const { batchId, recordCount, dataBytes, firstArrivalMs, sealedAtMs } = claim.batch
-  return {
-    batchId,
-    streamId: stream.streamId,
-    streamName: stream.name,
-    recordCount,
-    dataBytes,
-    firstArrivalMs,
-    sealedAtMs,
-    deliveredAtMs,
-    attempts: claim.attempt,
-    outputs: manifest.outputs.map(({ kind, target, accounting, recordCount, sizeBytes }) => ({
-      kind,
-      target,
-      accounting,
-      recordCount,
-      sizeBytes,
-    })),
-    droppedCount: manifest.droppedCount,
-    quarantinedCount: manifest.quarantinedCount,
-  }
+function recordsPending({ lastFailure }: Attempt): DeliveryError {
+  const { errorCode = 'RequestAborted', errorMessage = 'The attempt was given up' } =
+    lastFailure ?? {}
+  return new DeliveryError(errorCode, errorMessage, { retryable: true, effect: 'unknown' })
 }
 
-/** What is not classified is a fault of ours: tried again, as everything is that may cure itself. */
+/**
+ * What is not classified is a fault of ours: tried again, as everything is that may cure itself. A
+ * damaged manifest does not, and without it a repeat could double the batch: an operator decides.
+ */
 function asDeliveryError(error: unknown): DeliveryError {
   if (error instanceof DeliveryError) return error
+  if (error instanceof ManifestDamaged) {
+    const message = `${error.message}; see \`standpipe data repair\``
+    const options = { retryable: false, effect: 'unknown', cause: error } as const
+    return new DeliveryError('ManifestDamaged', message, options)
+  }
   const message = error instanceof Error ? error.message : String(error)
   const options = { retryable: true, effect: 'unknown', cause: error } as const
   return new DeliveryError('InternalError', message, options)

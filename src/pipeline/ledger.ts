@@ -71,7 +71,8 @@ export class Ledger {
       deliveryQueue.status(streamId),
     ])
     const open = store.openBatch(streamId)
-    const openCount = open?.recordCount ?? 0
+    const unsealed = [...store.sealingBatches(streamId), ...(open === undefined ? [] : [open])]
+    const unsealedCount = unsealed.reduce((sum, { recordCount }) => sum + recordCount, 0)
     let underWayCount = 0
     for (const batch of this.#underWay.values()) {
       if (batch.streamId === streamId) underWayCount += batch.recordCount
@@ -79,12 +80,12 @@ export class Ledger {
     return {
       books: {
         ...books,
-        accepted: books.accepted + underWayCount + openCount,
-        pending: queue.recordCount + openCount,
+        accepted: books.accepted + underWayCount + unsealedCount,
+        pending: queue.recordCount + unsealedCount,
       },
       queue,
-      pendingBytes: queue.dataBytes + (open?.dataBytes ?? 0),
-      oldestArrivalMs: queue.oldestArrivalMs ?? open?.firstArrivalMs,
+      pendingBytes: unsealed.reduce((sum, { dataBytes }) => sum + dataBytes, queue.dataBytes),
+      oldestArrivalMs: queue.oldestArrivalMs ?? unsealed[0]?.firstArrivalMs,
     }
   }
 }

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert'
 import type { SealedBatch } from '../batch.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import type { EncodedOutput } from '../destination.ts'
+import { ERROR_OUTPUT_KIND } from '../error-output.ts'
 import type { FrozenOutput, Manifest } from '../manifest.ts'
 
 export interface Encoded {
@@ -26,17 +27,23 @@ export function manifestOf(encoded: Encoded): Manifest {
     destinationType: stream.destinationType,
     destination: stream.destination,
     frozenAtMs,
-    outputs: outputs.map(({ content, kind, target, accounting, recordCount }) => ({
-      kind,
-      target,
-      accounting,
-      recordCount,
-      sizeBytes: content.sizeBytes,
-      sha256: content.sha256,
-      formerSha256s: [],
-    })),
+    outputs: outputs.map(frozenOutput),
     droppedCount: 0,
     quarantinedCount,
+  }
+}
+
+export function frozenOutput(output: EncodedOutput): FrozenOutput {
+  const { content, kind, target, accounting, recordCount, range } = output
+  return {
+    kind,
+    target,
+    accounting,
+    recordCount,
+    ...(range !== undefined && { range }),
+    sizeBytes: content?.sizeBytes ?? 0,
+    sha256: content?.sha256 ?? '',
+    formerSha256s: [],
   }
 }
 
@@ -47,15 +54,22 @@ export function manifestOf(encoded: Encoded): Manifest {
  * @returns `frozen` itself when the bytes are the same
  */
 export function refreeze(frozen: Manifest, next: Manifest): Manifest {
-  assert.equal(next.outputs.length, frozen.outputs.length, 'a frozen batch keeps its outputs')
+  const isErrorOutput = ({ kind }: FrozenOutput): boolean => kind === ERROR_OUTPUT_KIND
+  const keptCount = frozen.outputs.filter((output) => !isErrorOutput(output)).length
+  assert.equal(next.outputs.length, keptCount, 'a frozen batch keeps its outputs')
   const outputs = frozen.outputs.map((before, index): FrozenOutput => {
     const now = next.outputs[index]
-    assert(now !== undefined)
-    if (now.sha256 === before.sha256) return before
-    const { sha256, sizeBytes, recordCount } = now
-    const formerSha256s = [...before.formerSha256s, before.sha256]
-    return { ...before, sha256, sizeBytes, recordCount, formerSha256s }
+    return now === undefined ? before : refreezeOutput(before, now)
   })
   if (outputs.every((output, index) => output === frozen.outputs[index])) return frozen
   return { ...frozen, outputs, quarantinedCount: next.quarantinedCount }
+}
+
+/** @returns `before` itself when it is the same */
+export function refreezeOutput(before: FrozenOutput, now: FrozenOutput): FrozenOutput {
+  const { sha256, sizeBytes, recordCount } = now
+  if (sha256 === before.sha256 && recordCount === before.recordCount) return before
+  const formerSha256s =
+    sha256 === before.sha256 ? before.formerSha256s : [...before.formerSha256s, before.sha256]
+  return { ...before, sha256, sizeBytes, recordCount, formerSha256s }
 }

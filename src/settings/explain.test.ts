@@ -6,7 +6,11 @@ import { explainSettings, settingsTable } from './explain.ts'
 test('each value is shown with its source, and secrets are masked', () => {
   const loaded = loadSettings({
     flags: { workers: '2' },
-    environment: { STANDPIPE_ACCESS_KEYS: 'AKID:hush', STANDPIPE_SSE_KEY: 'hush' },
+    environment: {
+      STANDPIPE_ACCESS_KEYS: 'AKID:hush',
+      STANDPIPE_SSE_KEY: 'hush',
+      STANDPIPE_METRICS_TOKEN: 'hush-hush-hush-hush',
+    },
     workingDirectory: '/nowhere',
   })
   const explained = explainSettings(loaded)

@@ -23,6 +23,11 @@ export function refuseContradictions(settings: Settings): void {
   if (settings.retryBackoffFirstMs > settings.retryBackoffMaxMs) {
     throw new SettingsError('Cannot use retryBackoffFirstMs: it exceeds retryBackoffMaxMs')
   }
+  if (settings.metricsToken !== undefined && settings.accessKeys.length === 0) {
+    throw new SettingsError(
+      'Cannot use metricsToken: without access keys everybody may read the metrics',
+    )
+  }
   refuseRepeats(settings)
   for (const address of [settings.listen, settings.tlsListen]) {
     if (address !== undefined) refuseOpenAddress(address, settings)

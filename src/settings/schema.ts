@@ -72,6 +72,24 @@ export const SettingsSchema = Type.Object(
         'Answer on addresses beyond loopback without access keys: whoever reaches the port may ' +
         'do everything.',
     }),
+    allowedHosts: Type.Array(Type.String({ pattern: String.raw`^[^\s:/,]+$` }), {
+      form: 'name,…; in the file also a list',
+      default: [],
+      description:
+        'Without access keys: host names by which the service may be called, besides localhost and ' +
+        'addresses. Others are refused, for a web page could bend its own name here. With ' +
+        'insecureOpen any is taken.',
+    }),
+    metricsToken: Type.Optional(
+      Type.String({
+        secret: true,
+        pattern: '^[!-~]{16,}$',
+        form: 'at least 16 characters without spaces',
+        description:
+          'With access keys: opens `GET /metrics` to `Authorization: Bearer <token>`, as Prometheus ' +
+          'sends it.',
+      }),
+    ),
     strictAws: Type.Boolean({
       default: false,
       description: "Enforce AWS's limits that only hurt (see docs/compatibility.md).",

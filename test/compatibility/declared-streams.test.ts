@@ -70,3 +70,16 @@ test('a declaration is checked like a request', async () => {
     __type: 'ValidationException',
   })
 })
+
+test('the throughput hint becomes what is declared, and stays when nothing is', async () => {
+  await using api = await ApiUnderTest.open()
+  const declare = (more: JsonObject) => declareStream(api.context, createInput('logs', more))
+  const hint = { DirectPutSourceConfiguration: { ThroughputHintInMBs: 5 } }
+  expect([await declare({}), await declare(hint), await declare(hint), await declare({})]).toEqual([
+    'created',
+    'updated',
+    'unchanged',
+    'unchanged',
+  ])
+  expect(api.context.registry.find('logs')).toMatchObject({ throughputHintInMBs: 5, versionId: 1 })
+})

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { finishDeletions } from '../../src/api/operations/delete-delivery-stream.ts'
+import { LocalDeliveryHost } from '../../src/pipeline/delivery-host.ts'
 import { ApiUnderTest } from './api-under-test.ts'
 import { batchInput, createInput, updateInput } from './requests.ts'
 
@@ -87,5 +88,29 @@ test('puts and updates that race a delete leave nothing behind', async () => {
     ...Array.from({ length: 5 }, () => api.call('PutRecordBatch', batchInput('logs', 'x'))),
     api.call('TagDeliveryStream', { ...NAME, Tags: [{ Key: 'a' }] }),
   ])
+  expect(await leftOf(api, streamId)).toEqual(NOTHING)
+})
+
+test('a delivery that ends while its stream is deleted leaves no receipt behind', async () => {
+  await using api = await openWithBacklog()
+  const { context } = api
+  const { streamId } = context.registry.find('logs')!
+  const host = new LocalDeliveryHost(context)
+  const { claim } = (await host.claim(AbortSignal.timeout(5_000)))!
+  const { batch } = claim
+  const receipt = {
+    ...batch,
+    streamName: 'logs',
+    deliveredAtMs: 1,
+    attempts: 1,
+    outputs: [],
+    droppedCount: 0,
+    quarantinedCount: 0,
+  }
+  const deleting = api.call('DeleteDeliveryStream', NAME)
+  // While it goes on, and after it.
+  await Promise.all([deleting, host.commit(claim, receipt, false)])
+  await host.commit(claim, receipt, false)
+  expect(await context.catalog.receipt(batch.batchId)).toBeUndefined()
   expect(await leftOf(api, streamId)).toEqual(NOTHING)
 })

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest'
-import { startEncryption } from '../../src/api/operations/encryption.ts'
+import { startEncryption, stopEncryption } from '../../src/api/operations/encryption.ts'
+import type { RawOperation } from '../../src/api/operation.ts'
+import { operations } from '../../src/api/operations/index.ts'
 import type { JsonObject } from '../../src/base/json.ts'
 import type { SealReason } from '../../src/batch.ts'
-import type { Intake } from '../../src/pipeline/intake.ts'
-import { ApiUnderTest } from './api-under-test.ts'
+import { NO_KEYS } from '../../src/embedded/local-key-ring.ts'
+import { Intake } from '../../src/pipeline/intake.ts'
+import { ApiUnderTest, NOW_MS, refusalOf } from './api-under-test.ts'
 import { batchInput, createInput } from './requests.ts'
 
 const NAME = { DeliveryStreamName: 'logs' }
@@ -115,3 +118,43 @@ test('without a wrapping key encryption is refused with what to set', async () =
   const input = createInput('other', CUSTOMER_KEY)
   expect(await api.refusal('CreateDeliveryStream', { ...input })).toEqual(refusal)
 })
+
+test('a put to a stream whose wrapping key is gone is refused as AWS refuses a lost key', async () => {
+  await using api = await openWithStream(CUSTOMER_KEY)
+  // As after a restart without the key.
+  const intake = new Intake({ ...api.context, keyRing: NO_KEYS })
+  for (const operation of ['PutRecord', 'PutRecordBatch'] as const) {
+    const input =
+      operation === 'PutRecord' ? { ...NAME, Record: { Data: 'YQ==' } } : batchInput('logs', 'a')
+    const body = Buffer.from(JSON.stringify(input))
+    const put = operations.get(operation) as RawOperation
+    const refusal = refusalOf(put.prepare(body, { ...api.context, intake }).run())
+    expect(await refusal).toEqual({
+      __type: 'InvalidKMSResourceException',
+      message: 'Cannot unwrap the data key: no wrapping key is configured',
+      code: 'KMS.NotFoundException',
+    })
+  }
+})
+
+test.each([true, false])(
+  'encryption is started and stopped 25 times in 24 hours, or more (strictAws: %s)',
+  async (strictAws) => {
+    await using api = await ApiUnderTest.open({ configuration: { strictAws } })
+    await api.call('CreateDeliveryStream', createInput('logs'))
+    let nowMs = NOW_MS
+    const clock = { ...api.context.clock, nowMs: () => nowMs }
+    const context = { ...api.context, clock }
+    for (let count = 0; count < 24; count += 1) await stopEncryption(context, 'logs')
+    nowMs += 1_000
+    await startEncryption(context, 'logs', { keyType: 'AWS_OWNED_CMK' })
+    const beyond = stopEncryption(context, 'logs')
+    if (!strictAws) return await beyond
+    expect(await refusalOf(beyond)).toMatchObject({ __type: 'LimitExceededException' })
+    expect(await described(api)).toMatchObject({ Status: 'ENABLED' })
+    // The first 24 are a day old now, the 25th isn't.
+    nowMs = NOW_MS + 86_400_000
+    await stopEncryption(context, 'logs')
+    expect(api.context.registry.find('logs')!.encryption.changedAtMs).toHaveLength(2)
+  },
+)

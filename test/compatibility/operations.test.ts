@@ -129,10 +129,6 @@ test.for([
     },
     /^KinesisStreamSourceConfiguration is not supported/,
   ],
-  [
-    { DirectPutSourceConfiguration: { ThroughputHintInMBs: 5 } },
-    /^DirectPutSourceConfiguration is not supported/,
-  ],
 ] as const)(
   'CreateDeliveryStream refuses a source that is not built: %j',
   async ([more, words]) => {
@@ -142,6 +138,22 @@ test.for([
     )
   },
 )
+
+test('the throughput that a creator expects is checked and told back', async () => {
+  await using api = await ApiUnderTest.open()
+  const withHint = (ThroughputHintInMBs: number) =>
+    createInput('logs', { DirectPutSourceConfiguration: { ThroughputHintInMBs } })
+  for (const hint of [0, 101]) {
+    expect(await api.refusal('CreateDeliveryStream', withHint(hint))).toMatchObject({
+      __type: 'ValidationException',
+    })
+  }
+  await api.call('CreateDeliveryStream', withHint(100))
+  const { DeliveryStreamDescription } = await api.call('DescribeDeliveryStream', NAME)
+  expect(DeliveryStreamDescription).toMatchObject({
+    Source: { DirectPutSourceDescription: { ThroughputHintInMBs: 100 } },
+  })
+})
 
 test("what the destination refuses is the caller's mistake", async () => {
   await using api = await ApiUnderTest.open()

@@ -1,7 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../src/base/json.ts'
 import { recordsOf } from '../../src/chunk.ts'
+import { LocalQueue } from '../../src/embedded/local-queue.ts'
+import { enqueueBacklog } from '../../src/pipeline/backlog.ts'
+import { StreamRegistry } from '../../src/pipeline/stream-registry.ts'
 import { encodeRecordId } from '../../src/record.ts'
 import { ApiUnderTest, NOW_MS, refusalOf } from './api-under-test.ts'
 import { batchInput, createInput } from './requests.ts'
@@ -183,7 +187,7 @@ test('a record is found where it is: open, waiting, failed, delivered', async ()
 
   const { batch } = claim!
   await queue.discard(batch.streamId)
-  const output = { kind: 'main', target: { key: 'k' }, recordCount: 2, sizeBytes: 2 }
+  const output = { kind: 'main', target: { key: 'k' }, recordCount: 2, attempts: 1, sizeBytes: 2 }
   await catalog.recordReceipt({
     ...batch,
     streamName: 'logs',
@@ -210,6 +214,7 @@ test('a record is found where it is: open, waiting, failed, delivered', async ()
           Target: { key: 'k' },
           Accounting: 'delivered',
           RecordCount: 2,
+          Attempts: 1,
           SizeBytes: 2,
         },
       ],
@@ -241,4 +246,46 @@ test('healthy is live and ready, and not ready while there is no room', async ()
   expect(await full.route('GET', '/health')).toEqual(notReady)
   expect(await full.route('GET', '/health/ready')).toEqual(notReady)
   expect(await full.route('GET', '/health/live')).toEqual({ statusCode: 200, body: { live: true } })
+})
+
+test('a pause lasts beyond the process, and so does its end', async () => {
+  await using api = await openWithStream()
+  const { catalog, clock } = api.context
+  await api.call('PutRecordBatch', batchInput('logs', 'a'))
+  await api.route('POST', '/streams/{name}/flush', LOGS)
+  const { streamId } = api.context.registry.find('logs')!
+  const stateAfterRestart = async () => {
+    const registry = await StreamRegistry.open(catalog)
+    const queue = new LocalQueue({ clock, claimsMax: 1 })
+    await enqueueBacklog({ ...api.context, registry, queue })
+    const { state, waitingCount } = await queue.status(streamId)
+    const claim = await queue.claim(AbortSignal.abort())
+    await queue.close()
+    return { state, waitingCount, isClaimed: claim !== undefined }
+  }
+  await api.route('POST', '/streams/{name}/pause', LOGS)
+  expect(await stateAfterRestart()).toEqual({ state: 'paused', waitingCount: 1, isClaimed: false })
+  await api.route('POST', '/streams/{name}/resume', LOGS)
+  expect(await stateAfterRestart()).toEqual({ state: 'running', waitingCount: 1, isClaimed: true })
+  expect(api.context.registry.find('logs')).toMatchObject({ versionId: 1 })
+})
+
+test('a record is found, and in the books, at every moment of its seal', async () => {
+  await using api = await openWithStream()
+  const answer = await api.call('PutRecordBatch', batchInput('logs', 'a'))
+  const [{ RecordId } = {}] = answer['RequestResponses'] as readonly { RecordId?: string }[]
+  const { ledger, registry, intake } = api.context
+  const { streamId } = registry.find('logs')!
+  let isSealed = false
+  const sealing = intake.seal(streamId, 'flush').then(() => (isSealed = true))
+  const seen = new Set<unknown>()
+  while (!isSealed) {
+    const { body } = await api.route('GET', '/receipts/{recordId}', { recordId: RecordId! })
+    const { books, pendingBytes } = await ledger.status(streamId)
+    seen.add((body as JsonObject)['State'])
+    expect({ ...books, pendingBytes }).toMatchObject({ accepted: 1, pending: 1, pendingBytes: 1 })
+    await nextTurn()
+  }
+  await sealing
+  expect([...seen][0]).toBe('open')
 })

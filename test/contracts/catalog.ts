@@ -216,5 +216,12 @@ function makeReceipt(batch: SealedBatch, facts: Partial<Receipt> = {}): Receipt 
 }
 
 function output(accounting: Accounting, recordCount: number): ReceiptOutput {
-  return { kind: 'object', target: { key: 'a/b' }, accounting, recordCount, sizeBytes: 1 }
+  return {
+    kind: 'object',
+    target: { key: 'a/b' },
+    accounting,
+    recordCount,
+    attempts: 1,
+    sizeBytes: 1,
+  }
 }

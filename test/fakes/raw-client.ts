@@ -91,7 +91,7 @@ export function rawRequest(
   requestLine = 'POST / HTTP/1.1',
 ): string {
   const given = new Set(Object.keys(headers).map((name) => name.toLowerCase()))
-  const defaults = { host: 'standpipe', 'content-length': String(Buffer.byteLength(body)) }
+  const defaults = { host: 'localhost', 'content-length': String(Buffer.byteLength(body)) }
   const added = Object.entries(defaults).filter(([name]) => !given.has(name))
   const lines = [...added, ...Object.entries(headers)].map(([name, value]) => `${name}: ${value}`)
   return `${requestLine}\r\n${lines.join('\r\n')}\r\n\r\n${body}`

@@ -18,6 +18,9 @@ export interface TestApiOptions {
   readonly operations?: Readonly<Record<string, Operation | RawOperation>>
   readonly routes?: readonly Route[]
   readonly accessKeys?: readonly AccessKey[]
+  /** Default: any. */
+  readonly allowedHosts?: readonly string[] | 'any'
+  readonly metricsToken?: string
   readonly tags?: Readonly<Record<string, readonly Tag[]>>
   readonly bodyLimits?: Partial<BodyLimits>
   readonly serverLimits?: Partial<ServerLimits>
@@ -65,6 +68,8 @@ export class TestApi implements AsyncDisposable {
       operations: new Map(Object.entries(operations)),
       routes: options.routes ?? [],
       accessKeys: accessKeys === undefined ? undefined : new AccessKeys(accessKeys, systemClock),
+      allowedHosts: options.allowedHosts ?? 'any',
+      metricsToken: options.metricsToken,
       audit: { record: (event) => this.audit.push(event) },
       ...(bodyLimits === undefined ? {} : { limits: bodyLimits }),
     })

@@ -8,12 +8,14 @@ import { noMetrics } from '../../src/base/metrics.ts'
 import { s3 } from '../../destinations/s3/index.ts'
 import type { BatchStore, KeyRing } from '../../src/batch-store.ts'
 import type { Catalog } from '../../src/catalog.ts'
+import { NO_CONNECTIONS } from '../../src/connections.ts'
 import type { DeliveryQueue } from '../../src/delivery-queue.ts'
 import { BatchFileContents } from '../../src/embedded/batch-contents.ts'
 import { BatchFiles } from '../../src/embedded/batch-files.ts'
 import type { FileSystem } from '../../src/embedded/file-system.ts'
 import { LocalQueue } from '../../src/embedded/local-queue.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
+import { ErrorObjects } from '../../src/objects/error-objects.ts'
 import { openSpool } from '../../src/objects/spool.ts'
 import { enqueueBacklog } from '../../src/pipeline/backlog.ts'
 import { Delivery } from '../../src/pipeline/delivery.ts'
@@ -76,11 +78,12 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
 
   const hosted = { queue, store, ledger, registry, destinations, logger, metrics: noMetrics }
   const contents = new BatchFileContents(files)
-  const destination = s3.open({ objectStore, clock, logger })
+  const destination = s3.open({ objectStore, connections: NO_CONNECTIONS, clock, logger })
   const delivery = new Delivery({
     host: new LocalDeliveryHost(hosted),
     contents: bug.contents?.(contents) ?? contents,
     destinations: new Map([[s3.name, bug.destination?.(destination) ?? destination]]),
+    errorOutput: new ErrorObjects(objectStore),
     // Small enough to stay in memory.
     openSpool: (encrypt) =>
       openSpool({ directory: '/nowhere', clock, buffers: new BufferPool(), encrypt }),

@@ -44,6 +44,22 @@ export function forbiddenImports(
     })
 }
 
+/** The rows of ARCHITECTURE.md's table of rooms that aren't those of `rooms`, and those missing there. */
+export function roomsToldOtherwise(files: readonly SourceFile[], rooms: RoomTable): Breach[] {
+  const text = files.find(({ path }) => path === 'ARCHITECTURE.md')?.text ?? ''
+  const rows = [...text.matchAll(/^\| `(\w+)` +\|[^|]*\|([^|]*)\|$/gm)]
+  const told = new Map(rows.map(([, room = '', allowed = '']) => [room, allowed.trim()]))
+  const held = new Map(Object.entries(rooms).map(([room, allowed]) => [room, allowed.join(', ')]))
+  held.set('entry', 'everything')
+  const missing = [...held.keys()].filter((room) => !told.has(room) && room !== 'entry')
+  return [
+    ...[...told]
+      .filter(([room, allowed]) => held.get(room) !== allowed)
+      .map(([room, allowed]) => `ARCHITECTURE.md: ${room} may import ${allowed || 'nothing'}`),
+    ...missing.map((room) => `ARCHITECTURE.md: ${room} is missing`),
+  ]
+}
+
 /** Cycles of imports that exist at run time; types may refer to each other. */
 export function importCycles(files: readonly SourceFile[]): Breach[] {
   const graph = new Map(

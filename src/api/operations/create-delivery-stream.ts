@@ -1,3 +1,5 @@
+import { strict as assert } from 'node:assert'
+import { isJsonObject } from '../../base/json.ts'
 import type { JsonObject } from '../../base/json.ts'
 import { CatalogConflict } from '../../catalog.ts'
 import type { DeliveryStream } from '../../delivery-stream.ts'
@@ -10,6 +12,7 @@ import { keyChoiceOf, newEncryption, NOT_ENCRYPTED } from './encryption.ts'
 import { streamNameOf } from './input-members.ts'
 import { mergeTags, tagsOf } from './tags.ts'
 
+const DIRECT_PUT_SOURCE = 'DirectPutSourceConfiguration'
 /** AWS's quota in its large regions. */
 const STREAM_COUNT_MAX = 5_000
 
@@ -45,6 +48,7 @@ function newStream(input: JsonObject, context: ApiContext): DeliveryStream {
   const { clock } = context
   const name = streamNameOf(input)
   const choice = chooseDestination(input, context)
+  const hint = throughputHintOf(input)
   const encryptionInput = input['DeliveryStreamEncryptionConfigurationInput']
   return {
     streamId: clock.randomBytes(16).toString('hex'),
@@ -53,6 +57,7 @@ function newStream(input: JsonObject, context: ApiContext): DeliveryStream {
     status: 'ACTIVE',
     type: 'DirectPut',
     createdAtMs: clock.nowMs(),
+    ...(hint === undefined ? {} : { throughputHintInMBs: hint }),
     versionId: 1,
     revision: 1,
     tags: mergeTags([], tagsOf(input['Tags'])),
@@ -74,9 +79,18 @@ export function requireDirectPut(input: JsonObject): void {
     )
   }
   const source = Object.keys(input).find((member) => member.endsWith('SourceConfiguration'))
-  if (source !== undefined) {
+  if (source !== undefined && source !== DIRECT_PUT_SOURCE) {
     throw invalidArgument(`${source} is not supported by this version of Standpipe`)
   }
+}
+
+/** Between 1 and 100 by the model. */
+export function throughputHintOf(input: JsonObject): number | undefined {
+  const source = input[DIRECT_PUT_SOURCE]
+  if (!isJsonObject(source)) return undefined
+  const hint = source['ThroughputHintInMBs']
+  assert(typeof hint === 'number', 'the model requires it')
+  return hint
 }
 
 function alreadyExists(name: string, accountId: string): ApiError {

@@ -3,8 +3,8 @@
  * `AWS::KinesisFirehose::DeliveryStream`. Those are CreateDeliveryStream's members, spelled alike
  * (compared with the model: no exception), so that a declaration is checked and read like a request.
  *
- * A declaration is the whole truth about the destination, and about tags and encryption where it
- * mentions them: what it does not mention is left as API clients have set it.
+ * A declaration is the whole truth about the destination, and about tags, encryption and the hint of
+ * its throughput where it mentions them: what it does not mention is left as API clients have set it.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { isJsonObject } from '../../base/json.ts'
@@ -13,7 +13,7 @@ import type { DeliveryStream } from '../../delivery-stream.ts'
 import type { ApiContext } from '../context.ts'
 import { invalidArgument } from '../exceptions.ts'
 import { validateInput } from '../validation.ts'
-import { createStream, requireDirectPut } from './create-delivery-stream.ts'
+import { createStream, requireDirectPut, throughputHintOf } from './create-delivery-stream.ts'
 import { chooseDestination, newDestination, requireSameType } from './destination-choice.ts'
 import { keyChoiceOf, startEncryption } from './encryption.ts'
 import { streamNameOf } from './input-members.ts'
@@ -45,11 +45,16 @@ async function updateStream(
   const choice = chooseDestination(input, context)
   requireSameType(before, choice.type)
   const destination = newDestination(choice, context)
+  const hint = throughputHintOf(input)
   const tags = input['Tags'] === undefined ? undefined : mergeTags([], tagsOf(input['Tags']))
   const after = await changeActiveStream(context, before.name, (current) => {
-    const next = withDestination(current, destination, context)
-    if (tags === undefined || isDeepStrictEqual(tags, current.tags)) return next
-    return { ...next, tags }
+    const updated = withDestination(current, destination, context)
+    const declared = {
+      ...updated,
+      ...(tags === undefined ? {} : { tags }),
+      ...(hint === undefined ? {} : { throughputHintInMBs: hint }),
+    }
+    return isDeepStrictEqual(declared, current) ? current : declared
   })
   await sealIfUpdated(after, before.versionId, context)
   const encrypted = await encrypt(

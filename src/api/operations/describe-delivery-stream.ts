@@ -28,6 +28,13 @@ function describeStream(stream: DeliveryStream, context: ApiContext): JsonObject
     ...(stream.updatedAtMs === undefined
       ? {}
       : { LastUpdateTimestamp: stream.updatedAtMs / 1_000 }),
+    ...(stream.throughputHintInMBs === undefined
+      ? {}
+      : {
+          Source: {
+            DirectPutSourceDescription: { ThroughputHintInMBs: stream.throughputHintInMBs },
+          },
+        }),
     Destinations: [{ DestinationId: DESTINATION_ID, ...destination }],
     HasMoreDestinations: false,
   }

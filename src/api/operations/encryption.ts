@@ -5,12 +5,16 @@
  */
 import { isJsonObject } from '../../base/json.ts'
 import type { Json } from '../../base/json.ts'
-import type { StreamEncryption } from '../../delivery-stream.ts'
+import type { DeliveryStream, StreamEncryption } from '../../delivery-stream.ts'
 import type { ApiContext } from '../context.ts'
-import { ApiError, invalidArgument } from '../exceptions.ts'
+import { ApiError, invalidArgument, keyNotFound } from '../exceptions.ts'
 import { changeActiveStream } from './stream-lookup.ts'
 
 export const NOT_ENCRYPTED: StreamEncryption = { status: 'DISABLED' }
+
+/** AWS's quota for starting and stopping together. */
+const CHANGES_A_DAY_MAX = 25
+const DAY_MS = 86_400_000
 
 /** What a request asks for. */
 export type KeyChoice = Required<Pick<StreamEncryption, 'keyType'>> &
@@ -36,10 +40,8 @@ export function keyChoiceOf(input: Json | undefined): KeyChoice {
  */
 export function newEncryption(choice: KeyChoice, { dataKeys }: ApiContext): StreamEncryption {
   if (dataKeys === undefined) {
-    throw new ApiError(
-      'InvalidKMSResourceException',
+    throw keyNotFound(
       'Cannot encrypt: no wrapping key is configured. Set STANDPIPE_SSE_KEY_FILE or STANDPIPE_SSE_KEY',
-      { code: 'KMS.NotFoundException' },
     )
   }
   return { ...choice, status: 'ENABLED', wrappedDataKey: dataKeys.makeDataKey().wrapped }
@@ -69,7 +71,26 @@ async function changeEncryption(
 ): Promise<void> {
   const { streamId } = await changeActiveStream(context, streamName, (current) => ({
     ...current,
-    encryption,
+    encryption: { ...encryption, changedAtMs: countedChanges(current, context) },
   }))
   await context.intake.seal(streamId, 'update')
+}
+
+/**
+ * The stream's changes of the last day, with this one.
+ * @throws ApiError LimitExceededException, where AWS's limits are enforced
+ */
+function countedChanges(
+  { name, encryption }: DeliveryStream,
+  { clock, configuration }: ApiContext,
+): readonly number[] {
+  const nowMs = clock.nowMs()
+  const ofToday = (encryption.changedAtMs ?? []).filter((atMs) => atMs > nowMs - DAY_MS)
+  if (configuration.strictAws && ofToday.length >= CHANGES_A_DAY_MAX) {
+    throw new ApiError(
+      'LimitExceededException',
+      `Cannot change the encryption of ${name}: it was changed ${CHANGES_A_DAY_MAX} times in 24 hours`,
+    )
+  }
+  return [...ofToday, nowMs].slice(-CHANGES_A_DAY_MAX)
 }

@@ -1,12 +1,12 @@
 /** What PutRecord and PutRecordBatch have in common: read, check, append, count. */
 import { chunkDataBytes } from '../../chunk.ts'
 import type { Chunk } from '../../batch.ts'
-import { AppendError } from '../../batch-store.ts'
+import { AppendError, KeyUnavailable } from '../../batch-store.ts'
 import type { Appended } from '../../batch-store.ts'
 import type { PutObservation } from '../../base/metrics.ts'
 import type { DeliveryStream } from '../../delivery-stream.ts'
 import type { ApiContext } from '../context.ts'
-import { invalidArgument, slowDown } from '../exceptions.ts'
+import { invalidArgument, keyNotFound, slowDown } from '../exceptions.ts'
 import type { PreparedCall } from '../operation.ts'
 import { activeStream } from '../operations/stream-lookup.ts'
 import type { PutOperationName } from './put-input.ts'
@@ -49,7 +49,8 @@ export function preparePut(
 /**
  * Resolves when the chunk is durable.
  * @throws ApiError ResourceNotFoundException, InvalidArgumentException when the stream reads from a
- *   source, ServiceUnavailableException when there is no room now or the disk failed
+ *   source, InvalidKMSResourceException when the stream's data key can't be unwrapped,
+ *   ServiceUnavailableException when there is no room now or the disk failed
  */
 export async function putChunk(
   operation: PutObservation['operation'],
@@ -76,6 +77,7 @@ export async function putChunk(
     const encrypted = stream.encryption.status === 'ENABLED'
     return { ...appended, recordCount: chunk.recordCount, encrypted }
   } catch (error) {
+    if (error instanceof KeyUnavailable) throw keyNotFound(error.message, { cause: error })
     if (!(error instanceof AppendError)) throw error
     observe(chunk.recordCount)
     throw slowDown({ cause: error })

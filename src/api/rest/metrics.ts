@@ -6,6 +6,7 @@ export function metricsRoute(contentType: string, text: () => Promise<string>): 
     method: 'GET',
     path: '/metrics',
     action: 'GetMetrics',
+    takesMetricsToken: true,
     bodyBytesMax: 0,
     audited: false,
     handle: async () => ({ statusCode: 200, body: await text(), contentType }),

@@ -18,10 +18,13 @@ import { activeStream } from '../operations/stream-lookup.ts'
 import { putChunk } from '../put/put-call.ts'
 import { BATCH_BYTES_MAX, BATCH_RECORD_COUNT_MAX } from '../put/put-limits.ts'
 import { splitRecords } from './record-splitting.ts'
+import { ContentBudget } from './content-budget.ts'
 import { parameterOf } from './route-parameters.ts'
 
 const BODY_BYTES_MAX = 8 * 1024 * 1024
 const CONTENT_BYTES_MAX = 32 * 1024 * 1024
+/** Of the whole process. */
+const contents = new ContentBudget(2 * CONTENT_BYTES_MAX)
 const CONTENT_CODINGS: ReadonlyMap<string, ContentCoding> = new Map([
   ['identity', 'identity'],
   ['gzip', 'gzip'],
@@ -37,23 +40,25 @@ export const putRecords: Route = {
   async handle(request, context) {
     const streamName = parameterOf(request, 'name')
     activeStream(context, streamName)
-    const content = await contentOf(request)
-    return await appendAll(
-      streamName,
-      splitRecords(request.headers['content-type'], content),
-      context,
-    )
+    const coding = codingOf(request)
+    using held = coding === 'identity' ? undefined : await contents.hold(CONTENT_BYTES_MAX)
+    const content = await contentOf(request, coding)
+    held?.shrinkTo(content.byteLength)
+    const records = splitRecords(request.headers['content-type'], content)
+    return await appendAll(streamName, records, context)
   },
 }
 
-async function contentOf({ headers, body }: RouteRequest): Promise<Buffer> {
+function codingOf({ headers }: RouteRequest): ContentCoding {
   const name = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
   const coding = CONTENT_CODINGS.get(name)
-  if (coding === undefined) {
-    const known = [...CONTENT_CODINGS.keys()].join(', ')
-    const message = `Cannot read Content-Encoding ${name}, only ${known}`
-    throw new ApiError('UnsupportedMediaTypeException', message)
-  }
+  if (coding !== undefined) return coding
+  const known = [...CONTENT_CODINGS.keys()].join(', ')
+  const message = `Cannot read Content-Encoding ${name}, only ${known}`
+  throw new ApiError('UnsupportedMediaTypeException', message)
+}
+
+async function contentOf({ body }: RouteRequest, coding: ContentCoding): Promise<Buffer> {
   try {
     return await decompress(coding, body, CONTENT_BYTES_MAX)
   } catch (error) {

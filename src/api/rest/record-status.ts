@@ -2,7 +2,8 @@
 import type { JsonObject } from '../../base/json.ts'
 import { decodeRecordId } from '../../record.ts'
 import type { BatchId } from '../../batch.ts'
-import type { Receipt } from '../../receipt.ts'
+import type { Receipt, ReceiptOutput } from '../../receipt.ts'
+import { RecordSet } from '../../record-set.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../exceptions.ts'
 import type { Route } from '../operation.ts'
@@ -11,7 +12,7 @@ import { describeFailure } from './stream-status.ts'
 
 /**
  * State is where the record's batch is: `open` (buffered), `waiting`, `in-flight` or `parked` (with
- * the last failure), or `delivered` (with its receipt).
+ * the last failure); `delivered`, or `errored` where its destination refused it (with its receipt).
  */
 export const getReceipt: Route = {
   method: 'GET',
@@ -50,19 +51,37 @@ async function batchStatus(
   }
   const receipt = await context.catalog.receipt(batchId)
   if (receipt === undefined || ordinal >= receipt.recordCount) return undefined
-  return { State: 'delivered', Receipt: describeReceipt(receipt) }
+  const outputs = outputsOf(receipt, ordinal)
+  const isErrored = outputs.some(({ accounting }) => accounting === 'errored')
+  return { State: isErrored ? 'errored' : 'delivered', Receipt: describeReceipt(receipt, outputs) }
 }
 
 function findOpen(batchId: BatchId, { registry, store }: ApiContext) {
   for (const { streamId, name } of registry.list()) {
-    const open = store.openBatch(streamId)
-    if (open?.batchId !== batchId) continue
-    return { recordCount: open.recordCount, status: { State: 'open', DeliveryStreamName: name } }
+    const found = [store.openBatch(streamId), ...store.sealingBatches(streamId)].find(
+      (batch) => batch?.batchId === batchId,
+    )
+    if (found === undefined) continue
+    return { recordCount: found.recordCount, status: { State: 'open', DeliveryStreamName: name } }
   }
   return undefined
 }
 
-function describeReceipt(receipt: Receipt): JsonObject {
+/** The outputs that hold the record: its destination or the error output, and copies. */
+function outputsOf({ outputs }: Receipt, ordinal: number): ReceiptOutput[] {
+  const isRefused = outputs.some(({ refused }) => holds(refused, ordinal))
+  return outputs.filter(({ accounting, range, refused }) => {
+    if (accounting === 'errored') return isRefused
+    const isMeant = range === undefined || (ordinal >= range.from && ordinal < range.to)
+    return isMeant && !holds(refused, ordinal)
+  })
+}
+
+function holds(records: string | undefined, ordinal: number): boolean {
+  return records !== undefined && RecordSet.parse(records).has(ordinal)
+}
+
+function describeReceipt(receipt: Receipt, outputs: readonly ReceiptOutput[]): JsonObject {
   return {
     DeliveryStreamName: receipt.streamName,
     RecordCount: receipt.recordCount,
@@ -71,11 +90,12 @@ function describeReceipt(receipt: Receipt): JsonObject {
     SealedTimestamp: receipt.sealedAtMs / 1_000,
     DeliveredTimestamp: receipt.deliveredAtMs / 1_000,
     Attempts: receipt.attempts,
-    Outputs: receipt.outputs.map((output) => ({
+    Outputs: outputs.map((output) => ({
       Kind: output.kind,
       Target: output.target,
       Accounting: output.accounting,
       RecordCount: output.recordCount,
+      Attempts: output.attempts,
       SizeBytes: output.sizeBytes,
     })),
     DroppedCount: receipt.droppedCount,

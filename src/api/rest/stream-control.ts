@@ -3,7 +3,7 @@ import type { DeliveryStream } from '../../delivery-stream.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { ApiContext } from '../context.ts'
 import type { Route } from '../operation.ts'
-import { activeStream } from '../operations/stream-lookup.ts'
+import { activeStream, changeActiveStream } from '../operations/stream-lookup.ts'
 import { parameterOf } from './route-parameters.ts'
 
 /** Seals what is buffered, so that it is delivered without waiting for size or age. */
@@ -13,14 +13,21 @@ export const flushStream = control('flush', 'FlushDeliveryStream', async (stream
   return { FlushedRecordCount: recordCount }
 })
 
-/** Records are still accepted; nothing is delivered until the stream is resumed. */
+/** Records are still accepted; nothing is delivered until the stream is resumed, by any process. */
 export const pauseStream = control('pause', 'PauseDeliveryStream', async (stream, context) => {
+  await changeActiveStream(context, stream.name, (current) =>
+    current.paused === true ? current : { ...current, paused: true },
+  )
   await context.queue.pause(stream.streamId)
   return await stateOf(stream, context)
 })
 
 /** Lifts pause and brake, and tries at once what waits or was parked. */
 export const resumeStream = control('resume', 'ResumeDeliveryStream', async (stream, context) => {
+  await changeActiveStream(context, stream.name, (current) => {
+    const { paused, ...resumed } = current
+    return paused === true ? resumed : current
+  })
   await context.queue.resume(stream.streamId)
   return await stateOf(stream, context)
 })

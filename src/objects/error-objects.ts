@@ -1,0 +1,142 @@
+/**
+ * The error output as an object (facts: error outputs): a line of JSON for each record, named by the
+ * S3 configuration's ErrorOutputPrefix with the usual suffix.
+ */
+import { strict as assert } from 'node:assert'
+import type { Json, JsonObject } from '../base/json.ts'
+import type { StoredChunk } from '../batch-store.ts'
+import { recordsOf } from '../chunk.ts'
+import type { EncodedOutput } from '../destination.ts'
+import { ERROR_OUTPUT_KIND } from '../error-output.ts'
+import type { ErrorOutput, ErrorOutputJob } from '../error-output.ts'
+import { COMPRESSION_FORMATS, openCompressor } from '../formats/compression.ts'
+import type { FrozenOutput, Refusal } from '../manifest.ts'
+import type { ObjectStore } from '../object-store.ts'
+import { DELIVERY_PREFIX_RULES } from './delivery-configuration.ts'
+import { compileKeyTime, objectKey, outputUuid } from './object-key.ts'
+import { putObject } from './object-outputs.ts'
+import type { S3Configuration } from './s3-configuration.ts'
+import { bucketOf, s3Prefixes } from './s3-configuration.ts'
+
+/** Beyond the index of any other output of a batch. */
+const OUTPUT_INDEX = 1_000_000
+const BLOCK_BYTES = 256 * 1024
+
+interface RefusedRecord {
+  readonly refusal: Refusal
+  readonly output: FrozenOutput
+}
+
+export class ErrorObjects implements ErrorOutput {
+  readonly #objectStore: ObjectStore
+
+  constructor(objectStore: ObjectStore) {
+    this.#objectStore = objectStore
+  }
+
+  async encode(job: ErrorOutputJob): Promise<EncodedOutput> {
+    const { batch, policy, openSpool } = job
+    const configuration = policy.s3Configuration as S3Configuration
+    const spool = openSpool()
+    const compressor = openCompressor(
+      configuration.CompressionFormat,
+      { entryName: outputUuid(batch.batchId, OUTPUT_INDEX) },
+      (bytes) => spool.write(bytes),
+    )
+    let recordCount = 0
+    let lines = ''
+    for await (const line of errorLines(job)) {
+      recordCount += 1
+      lines += line
+      if (lines.length < BLOCK_BYTES) continue
+      await compressor.write(Buffer.from(lines))
+      lines = ''
+    }
+    await compressor.write(Buffer.from(lines))
+    await compressor.finish()
+    return {
+      kind: ERROR_OUTPUT_KIND,
+      target: errorTarget(job, configuration),
+      accounting: 'errored',
+      recordCount,
+      content: await spool.finish(),
+    }
+  }
+
+  async deliver({ policy, ...job }: Parameters<ErrorOutput['deliver']>[0]): Promise<void> {
+    await putObject(this.#objectStore, policy.s3Configuration as S3Configuration, job)
+  }
+}
+
+/** The name of the batch's one error object. */
+function errorTarget(
+  { batch, stream, policy }: ErrorOutputJob,
+  configuration: S3Configuration,
+): Json {
+  const { batchId, firstArrivalMs: arrivalMs } = batch
+  const { errorOutputPrefix } = s3Prefixes(configuration, DELIVERY_PREFIX_RULES)
+  const { errorOutputType } = policy
+  return {
+    bucket: bucketOf(configuration),
+    key: objectKey({
+      prefix: errorOutputPrefix({ batchId, outputIndex: OUTPUT_INDEX, arrivalMs, errorOutputType }),
+      streamName: stream.name,
+      versionId: stream.versionId,
+      arrivalMs,
+      keyTime: compileKeyTime(DELIVERY_PREFIX_RULES.timeZone),
+      uuid: outputUuid(batchId, OUTPUT_INDEX),
+      fileExtension: COMPRESSION_FORMATS[configuration.CompressionFormat].fileExtension,
+    }),
+  }
+}
+
+async function* errorLines({
+  batch,
+  policy,
+  manifest,
+  chunks,
+}: ErrorOutputJob): AsyncGenerator<string> {
+  const refused = refusedRecords(manifest.outputs)
+  for await (const chunk of chunks) {
+    for (const [ordinal, data] of ordinalsOf(chunk)) {
+      const record = refused.get(ordinal)
+      if (record === undefined) continue
+      const members = policy.errorMembers(ordinal, record.output, batch)
+      yield errorLine(record.refusal, chunk.arrivalMs, members, data)
+    }
+  }
+}
+
+function refusedRecords(outputs: readonly FrozenOutput[]): Map<number, RefusedRecord> {
+  const refused = new Map<number, RefusedRecord>()
+  for (const output of outputs) {
+    for (const refusal of output.progress?.refused ?? []) {
+      assert(!refused.has(refusal.ordinal), 'a record is refused by one output')
+      refused.set(refusal.ordinal, { refusal, output })
+    }
+  }
+  return refused
+}
+
+function* ordinalsOf(chunk: StoredChunk): Generator<[number, Buffer]> {
+  let ordinal = chunk.firstOrdinal
+  for (const data of recordsOf(chunk)) yield [ordinal++, data]
+}
+
+function errorLine(
+  { attempts, errorCode, errorMessage, atMs }: Refusal,
+  arrivalMs: number,
+  members: JsonObject,
+  data: Buffer,
+): string {
+  const record = {
+    attemptsMade: attempts,
+    arrivalTimestamp: arrivalMs,
+    errorCode,
+    errorMessage,
+    attemptEndingTimestamp: atMs,
+    ...members,
+    rawData: data.toString('base64'),
+  }
+  return `${JSON.stringify(record)}\n`
+}

@@ -1,0 +1,132 @@
+/** What one claim of a batch knows: its outputs, how far they are, and whether anything took effect. */
+import { strict as assert } from 'node:assert'
+import type { Failure } from '../delivery-queue.ts'
+import type { DeliveryStream } from '../delivery-stream.ts'
+import type { EncodedOutput } from '../destination.ts'
+import { ERROR_OUTPUT_KIND } from '../error-output.ts'
+import type { FrozenOutput, Manifest } from '../manifest.ts'
+import { AttemptSpools } from './attempt-spools.ts'
+import type { ClaimedBatch } from './delivery-host.ts'
+import { OutputState } from './output-state.ts'
+
+const TELLING_COUNT_MIN = 10
+const MOSTLY = 0.9
+
+export class Attempt {
+  readonly claimed: ClaimedBatch
+  readonly spools = new AttemptSpools()
+  /** As it was when the names were fixed, else as it is now. */
+  stream: DeliveryStream
+  /** The outputs that the destination has; the error output is not among them. */
+  outputs: readonly OutputState[] = []
+  /** Set when the destination itself refused nearly all records. */
+  mostlyRefused = false
+  #manifest: Manifest | undefined
+  #firstAttemptAtMs: number | undefined
+  #thawedAttempts = 0
+  /** Until the contrary is known, an earlier claim may have had an effect. */
+  #touched = true
+
+  constructor(claimed: ClaimedBatch) {
+    this.claimed = claimed
+    this.stream = claimed.stream
+  }
+
+  /**
+   * A manifest that is there already was made by a claim of which nobody knows how far it came.
+   * @returns the manifest, if names are fixed by it
+   */
+  found(manifest: Manifest | undefined): Manifest | undefined {
+    this.#firstAttemptAtMs = manifest?.frozenAtMs
+    const fixed = manifest?.thawed === undefined ? manifest : undefined
+    this.#touched = fixed !== undefined
+    if (manifest?.thawed !== undefined) this.#thawedAttempts = manifest.thawed.attempts
+    if (fixed !== undefined) {
+      const { versionId, destinationType, destination } = fixed
+      this.stream = { ...this.stream, versionId, destinationType, destination }
+    }
+    return fixed
+  }
+
+  firstAttemptAtMs(nowMs: number): number {
+    return this.#firstAttemptAtMs ?? nowMs
+  }
+
+  /** What was encoded is frozen. */
+  frozen(manifest: Manifest, encoded: readonly EncodedOutput[]): void {
+    this.#manifest = manifest
+    this.#firstAttemptAtMs = manifest.frozenAtMs
+    this.outputs = encoded.map((output, index) => {
+      const frozen = manifest.outputs[index]
+      assert(frozen !== undefined, 'each output is frozen')
+      return new OutputState(output, frozen, this.claimed.claim.batch, this.#thawedAttempts)
+    })
+  }
+
+  /** The error output, too, is frozen. */
+  errorsFrozen(output: FrozenOutput): void {
+    const manifest = this.manifest()
+    const outputs = manifest.outputs.filter(({ kind }) => kind !== ERROR_OUTPUT_KIND)
+    this.#manifest = { ...manifest, outputs: [...outputs, output] }
+    this.#touched = true
+  }
+
+  /** Takes the refusals back, unless they are frozen: the destination is to be asked again. */
+  reprieve(): void {
+    for (const state of this.outputs) state.reprieve()
+  }
+
+  /** The destination refused nearly all of a batch that is large enough to tell. */
+  get isMostlyRefused(): boolean {
+    const { recordCount } = this.claimed.claim.batch
+    return recordCount >= TELLING_COUNT_MIN && this.refusedCount >= recordCount * MOSTLY
+  }
+
+  get hasFrozenErrors(): boolean {
+    return this.#manifest?.outputs.some(({ kind }) => kind === ERROR_OUTPUT_KIND) ?? false
+  }
+
+  /** The manifest with what the attempts have come to. */
+  manifest(): Manifest {
+    assert(this.#manifest !== undefined, 'the batch is frozen')
+    const errorOutputs = this.#manifest.outputs.filter(({ kind }) => kind === ERROR_OUTPUT_KIND)
+    const outputs = this.outputs.map((state) => state.frozen())
+    return { ...this.#manifest, outputs: [...outputs, ...errorOutputs] }
+  }
+
+  /** What it takes to begin anew without forgetting when it began. */
+  thawedManifest(): Manifest {
+    const attempts = Math.max(0, ...this.outputs.map((state) => state.attempts))
+    return { ...this.manifest(), outputs: [], thawed: { attempts } }
+  }
+
+  tookEffect(): void {
+    this.#touched = true
+  }
+
+  /** Nothing of this batch has ever taken effect: its manifest may be made anew. */
+  get isUntouched(): boolean {
+    return !this.#touched
+  }
+
+  get isFrozen(): boolean {
+    return this.#manifest !== undefined
+  }
+
+  get isDone(): boolean {
+    return this.outputs.every((state) => state.isDone)
+  }
+
+  get refusedCount(): number {
+    return this.outputs.reduce((sum, { refusedCount }) => sum + refusedCount, 0)
+  }
+
+  /** The last of those that were refused. */
+  get lastRefusal(): Failure | undefined {
+    return this.outputs.findLast(({ refusedCount }) => refusedCount > 0)?.lastRefusal
+  }
+
+  get lastFailure(): Failure | undefined {
+    return this.outputs.find(({ isDone }) => !isDone)?.lastFailure
+  }
+}

@@ -1,0 +1,57 @@
+import type { Claim } from '../delivery-queue.ts'
+import type { DeliveryStream } from '../delivery-stream.ts'
+import { ERROR_OUTPUT_KIND } from '../error-output.ts'
+import type { FrozenOutput, Manifest } from '../manifest.ts'
+import type { Receipt, ReceiptOutput } from '../receipt.ts'
+import { RecordSet } from '../record-set.ts'
+
+/** What a manifest, all of whose outputs are done, has come to. */
+export function receiptOf(
+  claim: Claim,
+  { streamId, name: streamName }: DeliveryStream,
+  manifest: Manifest,
+  deliveredAtMs: number,
+): Receipt {
+  const { batchId, recordCount, dataBytes, firstArrivalMs, sealedAtMs } = claim.batch
+  return {
+    batchId,
+    streamId,
+    streamName,
+    recordCount,
+    dataBytes,
+    firstArrivalMs,
+    sealedAtMs,
+    deliveredAtMs,
+    attempts: claim.attempt,
+    outputs: receiptOutputs(manifest, recordCount),
+    droppedCount: manifest.droppedCount,
+    quarantinedCount: manifest.quarantinedCount,
+  }
+}
+
+function receiptOutputs({ outputs }: Manifest, batchRecordCount: number): ReceiptOutput[] {
+  // Fewer than were refused where a chunk has gone bad since: those count as quarantined.
+  let erroredCount = outputs.find(({ kind }) => kind === ERROR_OUTPUT_KIND)?.recordCount ?? 0
+  return outputs.map((output) => {
+    const { kind, target, accounting, recordCount, range, sizeBytes, progress } = output
+    const refusedCount =
+      accounting === 'delivered' ? Math.min(progress?.refused.length ?? 0, erroredCount) : 0
+    erroredCount -= refusedCount
+    return {
+      kind,
+      target,
+      accounting,
+      recordCount: recordCount - refusedCount,
+      ...(range !== undefined && { range }),
+      ...(refusedCount > 0 && { refused: refusedOf(output, batchRecordCount) }),
+      attempts: progress?.attempts ?? 1,
+      sizeBytes,
+    }
+  })
+}
+
+function refusedOf({ progress }: FrozenOutput, batchRecordCount: number): string {
+  const refused = RecordSet.empty(batchRecordCount)
+  for (const { ordinal } of progress?.refused ?? []) refused.add(ordinal)
+  return refused.toString()
+}
