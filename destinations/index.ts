@@ -1,8 +1,12 @@
 /** The table of destinations: one folder and one line each. */
 import type { DestinationType } from '../src/destination.ts'
+import { httpEndpoint } from './http-endpoint/index.ts'
+import { openSearch } from './opensearch/index.ts'
+import { redshift } from './redshift/index.ts'
 import { s3 } from './s3/index.ts'
+import { splunk } from './splunk/index.ts'
 
-const TYPES: readonly DestinationType[] = [s3]
+const TYPES: readonly DestinationType[] = [s3, httpEndpoint, splunk, ...openSearch, redshift]
 
 /** By name, as in stored streams. */
 export const destinationTypes: ReadonlyMap<string, DestinationType> = new Map(

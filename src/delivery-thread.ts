@@ -6,7 +6,6 @@ import type { Backoff } from './base/backoff.ts'
 import { BufferPool } from './base/buffer-pool.ts'
 import { systemClock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
-import { NO_CONNECTIONS } from './connections.ts'
 import type { KeyRing } from './batch-store.ts'
 import type { ObjectStore } from './object-store.ts'
 import { BatchFileContents } from './embedded/batch-contents.ts'
@@ -17,6 +16,8 @@ import { ErrorObjects } from './objects/error-objects.ts'
 import { FolderObjectStore } from './objects/folder-object-store.ts'
 import { openSpool } from './objects/spool.ts'
 import { Delivery } from './pipeline/delivery.ts'
+import { HostConnections } from './settings/host-connections.ts'
+import type { ConnectionsData } from './settings/host-connections.ts'
 
 export interface DeliveryThreadData {
   readonly dataDirectory: string
@@ -24,6 +25,7 @@ export interface DeliveryThreadData {
   /** Wrapping keys as in the settings; absent: no stream is encrypted. */
   readonly sseKey: string | undefined
   readonly objectStore: ObjectStorePlace
+  readonly connections: ConnectionsData
   readonly claimsMax: number
   readonly backoff: Backoff
 }
@@ -50,10 +52,11 @@ async function run(data: DeliveryThreadData): Promise<void> {
   const clock = systemClock
   const buffers = new BufferPool()
   const objectStore = await openObjectStore(data.objectStore, logger)
+  const connections = new HostConnections(data.connections)
   const destinations = new Map(
     [...destinationTypes].map(([name, type]) => [
       name,
-      type.open({ objectStore, connections: NO_CONNECTIONS, clock, logger }),
+      type.open({ objectStore, connections, clock, logger }),
     ]),
   )
   const delivery = new Delivery({

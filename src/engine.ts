@@ -138,6 +138,7 @@ export async function openEngine(
       spoolDirectory,
       sseKey,
       objectStore: placeOf(objectStore, settings),
+      connections: { connections: settings.connections, secrets: settings.secrets },
       claimsMax: CLAIMS_PER_THREAD,
       backoff: { firstMs: settings.retryBackoffFirstMs, maxMs: settings.retryBackoffMaxMs },
     },

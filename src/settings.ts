@@ -5,6 +5,8 @@
 import { Value } from 'typebox/value'
 import { parseByteSize } from './base/byte-size.ts'
 import { readAccessKeys } from './settings/access-keys.ts'
+import { readConnections } from './settings/read-connections.ts'
+import { readSecrets } from './settings/read-secrets.ts'
 import { refuseContradictions } from './settings/rules.ts'
 import { settingDefinitions, SettingsSchema } from './settings/schema.ts'
 import type { SettingDefinition, SettingName, Settings } from './settings/schema.ts'
@@ -65,7 +67,7 @@ function readValue(
   environment: Environment,
 ): unknown {
   const place = origin.kind === 'file' ? `${definition.name} in ${origin.place}` : origin.place
-  const parsed = parseValue(definition, value, origin, environment)
+  const parsed = parseValue(definition, value, place, environment)
   const [error] = Value.Errors(definition.schema, parsed)
   if (error === undefined) return parsed
   const member = error.instancePath === '' ? '' : `${error.instancePath.slice(1)} `
@@ -77,15 +79,17 @@ function readValue(
 function parseValue(
   { name, schema }: SettingDefinition,
   value: unknown,
-  origin: Origin,
+  place: string,
   environment: Environment,
 ): unknown {
   if (name === 'accessKeys') {
     return readAccessKeys(value, ({ variable, file }) => {
-      if (file !== undefined) return readSecretFile(file, `secretFile in ${origin.place}`)
+      if (file !== undefined) return readSecretFile(file, `secretFile of ${place}`)
       return environment[variable ?? ''] ?? ''
     })
   }
+  if (name === 'connections') return readConnections(jsonOf(value), environment, place)
+  if (name === 'secrets') return readSecrets(jsonOf(value), environment, place)
   if (typeof value !== 'string') return value
   if (schema.type === 'integer') {
     if (schema.unit === 'bytes') return parseByteSize(value) ?? value
@@ -94,15 +98,17 @@ function parseValue(
   if (schema.type === 'boolean')
     return { true: true, false: false, '1': true, '0': false }[value] ?? value
   if (name === 'allowedHosts') return value.split(',').map((host) => host.trim())
-  if (schema.type === 'array') return parseJson(value)
+  if (schema.type === 'array') return jsonOf(value)
   return value
 }
 
-function parseJson(text: string): unknown {
+/** What text stands for; text that is no JSON stays as it is. */
+function jsonOf(value: unknown): unknown {
+  if (typeof value !== 'string') return value
   try {
-    return JSON.parse(text)
+    return JSON.parse(value)
   } catch {
-    return text
+    return value
   }
 }
 

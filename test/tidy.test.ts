@@ -22,12 +22,13 @@ const ROOMS: RoomTable = {
   nouns: ['base'],
   settings: ['base', 'nouns'],
   objects: ['base', 'nouns', 'formats', 'processors'],
+  requests: ['base', 'nouns'],
   processors: ['base', 'nouns', 'formats'],
   pipeline: ['base', 'nouns', 'formats', 'processors'],
   embedded: ['base', 'nouns', 'formats', 'pipeline'],
   api: ['base', 'nouns', 'formats', 'pipeline'],
   cli: ['base', 'nouns', 'formats', 'settings', 'api', 'embedded', 'entry'],
-  destinations: ['base', 'nouns', 'formats', 'objects', 'processors'],
+  destinations: ['base', 'nouns', 'formats', 'objects', 'requests', 'processors'],
 }
 /** Files that know everything: the composition root with its parts, and the doors. */
 const ENTRIES = [

@@ -114,8 +114,7 @@ async function drain(
   const hang = systemClock.sleep(drainTimeoutMs + HANG_MS)
   const outcome = await Promise.race([service.drain(), hang, stop.second])
   if (outcome?.cutShort === false) {
-    const { leftBatchCount } = outcome
-    logger.info({ leftBatchCount }, 'The service has drained. What is left is on disk.')
+    logger.info(outcome, 'The service has drained. What is left is on disk.')
     return EXIT.ok
   }
   logger.warn({ ...outcome }, 'The drain was cut short. What is not delivered is on disk.')

@@ -9,6 +9,7 @@ import { BatchPaths } from './batch-paths.ts'
 import { scanFrames } from './batch-scan.ts'
 import type { ChunkFrame } from './batch-scan.ts'
 import { unlinkIfThere, withFile } from './file-operations.ts'
+import { errorCode } from './file-system.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
 import { encodeManifest, readManifest } from './manifest-file.ts'
 import { Quarantine } from './quarantine.ts'
@@ -52,14 +53,23 @@ export class BatchFileContents implements BatchContents {
   async freeze(batch: SealedBatch, manifest: Manifest): Promise<void> {
     assert.equal(manifest.batchId, batch.batchId, 'a manifest is frozen for its own batch')
     const temporaryPath = this.#paths.file(batch, 'temporary')
-    // One that was left behind by a failed attempt.
-    await unlinkIfThere(this.#fileSystem, temporaryPath)
-    await withFile(this.#fileSystem.open(temporaryPath, 'create'), async (file) => {
+    await withFile(this.#createAnew(temporaryPath), async (file) => {
       await file.write([encodeManifest(manifest)], 0)
       await file.datasync()
     })
     await this.#fileSystem.rename(temporaryPath, this.#paths.file(batch, 'manifest'))
     await this.#fileSystem.syncDirectory(this.#paths.stream(batch.streamId))
+  }
+
+  /** In the place of one that was left behind by a failed attempt, if need be. */
+  async #createAnew(path: string): Promise<OpenFile> {
+    try {
+      return await this.#fileSystem.open(path, 'create')
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+      await unlinkIfThere(this.#fileSystem, path)
+      return this.#fileSystem.open(path, 'create')
+    }
   }
 
   async thaw(batch: SealedBatch): Promise<void> {

@@ -159,9 +159,9 @@ export class BatchFiles implements BatchStore {
    */
   async remove(batch: SealedBatch): Promise<void> {
     const { fileSystem } = this.#options
+    // Not synced: should the file come back after a loss of power, its receipt says that it may go.
     if (await unlinkIfThere(fileSystem, this.#paths.file(batch, 'batch'))) {
       this.#room.giveBack(batch.storedBytes, 1)
-      await fileSystem.syncDirectory(this.#paths.stream(batch.streamId))
     }
     await unlinkIfThere(fileSystem, this.#paths.file(batch, 'manifest'))
   }

@@ -146,7 +146,8 @@ export class BatchWriter {
     this.#footer ??= this.#makeFooter(reason, sealedAtMs)
     const footer = encodeFooter(this.#footer)
     if (!this.#closed) {
-      await this.#file.truncate(this.#durableBytes)
+      // What failed is behind the durable bytes only if it could not be cut back.
+      if (this.#broken) await this.#file.truncate(this.#durableBytes)
       await this.#file.write([footer], this.#durableBytes)
       await this.#file.datasync()
       await this.#close()

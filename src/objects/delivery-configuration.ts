@@ -47,6 +47,8 @@ export interface DeliveryRules {
   readonly retrySeconds: number
   /** Values of S3BackupMode: only what failed (the default), and all. */
   readonly backupModes: readonly [failedOnly: string, all: string]
+  /** What an update may do to S3BackupMode; absent: nothing. */
+  readonly backupModeUpdates?: 'to-all' | 'any'
 }
 
 const RETRY_SECONDS_MAX = 7_200
@@ -91,8 +93,8 @@ export function updateDelivery(
 ): JsonObject {
   const { S3Update: s3, ...members } = given
   const updated = checked(merge(stored, members, s3), rules, context)
-  if (updated.S3BackupMode !== stored.S3BackupMode) {
-    throw new ConfigurationError('S3BackupMode cannot be changed')
+  if (updated.S3BackupMode !== stored.S3BackupMode && !mayUpdateBackupMode(updated, rules)) {
+    throw new ConfigurationError(`S3BackupMode cannot be changed from ${stored.S3BackupMode}`)
   }
   return isDeepStrictEqual(updated, stored) ? stored : updated
 }
@@ -127,6 +129,11 @@ export function planBackup(
     configuration,
     prefixRules: DELIVERY_PREFIX_RULES,
   })
+}
+
+function mayUpdateBackupMode(updated: JsonObject, rules: DeliveryRules): boolean {
+  if (rules.backupModeUpdates === 'any') return true
+  return rules.backupModeUpdates === 'to-all' && updated.S3BackupMode === rules.backupModes[1]
 }
 
 function merge(stored: JsonObject, given: JsonObject, s3: Json | undefined): JsonObject {

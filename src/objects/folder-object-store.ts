@@ -7,7 +7,7 @@
  * that the name is durable too. Whoever sees an object sees all of it.
  */
 import { createHash } from 'node:crypto'
-import { link, mkdir, open, rm } from 'node:fs/promises'
+import { link, mkdir, open, rm, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { makeDirectories } from '../base/make-directories.ts'
@@ -87,7 +87,7 @@ export class FolderObjectStore implements ObjectStore {
       throw error
     } finally {
       // What remains is swept at the next start.
-      await rm(partialPath, { force: true }).catch(() => undefined)
+      await unlink(partialPath).catch(() => undefined)
     }
   }
 

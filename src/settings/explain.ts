@@ -26,11 +26,27 @@ export function explainSettings({
   })
 }
 
-/** Access keys keep their ids, which are names and not secrets. */
 function masked(name: SettingName, schema: SettingSchema, value: unknown): unknown {
   if (schema.secret !== true || value === undefined) return value
-  if (name !== 'accessKeys' || !Array.isArray(value)) return '***'
-  return value.map((key: object) => ({ ...key, secret: '***' }))
+  const shown = SHOWN_MEMBERS[name]
+  if (shown === undefined) return '***'
+  if (Array.isArray(value)) return value.map((entry: object) => maskMembers(entry, shown))
+  const entries = Object.entries(value as Record<string, object>)
+  return Object.fromEntries(entries.map(([key, entry]) => [key, maskMembers(entry, shown)]))
+}
+
+/** Of settings that are lists or tables with secrets in them: what is a name and not a secret. */
+const SHOWN_MEMBERS: Partial<Record<SettingName, readonly string[]>> = {
+  accessKeys: ['id', 'statements'],
+  connections: ['url', 'sigv4'],
+  secrets: ['file'],
+}
+
+function maskMembers(entry: object, shown: readonly string[]): object {
+  const members = Object.entries(entry) as [string, unknown][]
+  return Object.fromEntries(
+    members.map(([member, value]) => [member, shown.includes(member) ? value : '***']),
+  )
 }
 
 /** The table of docs/operations.md. A test holds the two together. */

@@ -11,6 +11,7 @@ import { availableParallelism } from 'node:os'
 import { Type } from 'typebox'
 import type { Static, TSchema } from 'typebox'
 import { AccessKeysSetting } from './access-keys.ts'
+import { ConnectionsSetting, SecretsSetting } from './connection-settings.ts'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
@@ -131,6 +132,8 @@ export const SettingsSchema = Type.Object(
       default: 30_000,
       description: 'A request to S3 that takes longer has failed and is tried again.',
     }),
+    connections: ConnectionsSetting,
+    secrets: SecretsSetting,
     retryBackoffFirstMs: Type.Integer({
       minimum: 1,
       maximum: 600_000,

@@ -100,20 +100,46 @@ test.for([
   )
 })
 
-test('CreateDeliveryStream refuses by name what this version does not deliver to', async () => {
-  await using api = await ApiUnderTest.open()
-  const SplunkDestinationConfiguration = {
-    HECEndpoint: 'https://splunk',
-    HECEndpointType: 'Raw',
-    HECToken: 'secret',
-    S3Configuration: S3,
-  }
-  expect(
-    await api.refusal('CreateDeliveryStream', { ...NAME, SplunkDestinationConfiguration }),
-  ).toEqual(
+test.for<[string, string, JsonObject]>([
+  [
+    'SnowflakeDestination',
+    'Snowflake',
+    {
+      AccountUrl: 'https://account.snowflakecomputing.com',
+      User: 'standpipe',
+      Database: 'EVENTS',
+      Schema: 'PUBLIC',
+      Table: 'CLICKS',
+      RoleARN: ROLE_ARN,
+      S3Configuration: S3,
+    },
+  ],
+  [
+    'IcebergDestination',
+    'Apache Iceberg tables',
+    {
+      CatalogConfiguration: { CatalogARN: 'arn:aws:glue:us-east-1:000000000000:catalog' },
+      RoleARN: ROLE_ARN,
+      S3Configuration: S3,
+    },
+  ],
+])('a %s is refused by name', async ([prefix, name, configuration]) => {
+  await using api = await openWithStream()
+  const created = { DeliveryStreamName: 'other', [`${prefix}Configuration`]: configuration }
+  expect(await api.refusal('CreateDeliveryStream', created)).toEqual(
     invalid(
-      'SplunkDestinationConfiguration is not supported by this version of Standpipe, ' +
-        'only ExtendedS3DestinationConfiguration, S3DestinationConfiguration',
+      expect.stringContaining(
+        `${prefix}Configuration is not supported: Standpipe does not deliver to ${name}, ` +
+          'only Amazon',
+      ),
+    ),
+  )
+  const { ExtendedS3DestinationUpdate: _, ...update } = updateInput('logs', '1', {})
+  expect(await api.refusal('UpdateDestination', { ...update, [`${prefix}Update`]: {} })).toEqual(
+    invalid(
+      expect.stringContaining(
+        `${prefix}Update is not supported: Standpipe does not deliver to ${name}, only Amazon`,
+      ),
     ),
   )
 })

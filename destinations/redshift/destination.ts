@@ -1,0 +1,89 @@
+import { strict as assert } from 'node:assert'
+import type { DeliveryStream } from '../../src/delivery-stream.ts'
+import type {
+  DeliverJob,
+  Destination,
+  DestinationContext,
+  EncodedOutput,
+  EncodeJob,
+  FailurePolicy,
+  RecordFailure,
+} from '../../src/destination.ts'
+import { encodeObjects, putObject } from '../../src/objects/object-outputs.ts'
+import type { RedshiftConfiguration } from './configuration.ts'
+import { databaseFailure } from './failure.ts'
+import { encodeLoad, planManifest, planObjects } from './plan.ts'
+import { POSTGRES_COPY_KIND, REDSHIFT_COPY_KIND } from './plan.ts'
+import { loadIntoPostgres } from './postgres-load.ts'
+import { loadIntoRedshift } from './redshift-load.ts'
+import { Session } from './session.ts'
+
+interface Load {
+  readonly run: typeof loadIntoPostgres
+  readonly statementMsMax: number
+}
+
+const LOADS: ReadonlyMap<string, Load> = new Map([
+  // More than the limit that the server is given.
+  [POSTGRES_COPY_KIND, { run: loadIntoPostgres, statementMsMax: 90_000 }],
+  // A COPY waits in the cluster's queue, and then reads a whole batch.
+  [REDSHIFT_COPY_KIND, { run: loadIntoRedshift, statementMsMax: 900_000 }],
+])
+
+export class RedshiftDestination implements Destination {
+  readonly #context: DestinationContext
+
+  constructor(context: DestinationContext) {
+    this.#context = context
+  }
+
+  /** A batch that lost all its records has no outputs. */
+  async encode(job: EncodeJob): Promise<readonly EncodedOutput[]> {
+    const objects = await encodeObjects(job, planObjects(job.stream))
+    const [staged] = objects
+    assert(staged !== undefined, 'a batch is staged')
+    if (staged.recordCount === 0 && job.frozen === undefined) return []
+    return [...objects, ...(await encodeLoad(job, staged))]
+  }
+
+  async deliver(job: DeliverJob): Promise<readonly RecordFailure[]> {
+    const load = LOADS.get(job.output.kind)
+    if (load !== undefined) return await this.#load(job, load)
+    const plans = [...planObjects(job.stream), planManifest(job.stream)]
+    const plan = plans.find(({ kind }) => kind === job.output.kind)
+    assert(plan !== undefined, `no output ${job.output.kind}`)
+    await putObject(this.#context.objectStore, plan.configuration, job)
+    return []
+  }
+
+  failurePolicy({ destination }: DeliveryStream): FailurePolicy {
+    const { RetryOptions, S3Configuration } = destination as RedshiftConfiguration
+    return {
+      retryDurationMs: RetryOptions.DurationInSeconds * 1_000,
+      atLeastOnce: false,
+      errorOutputType: 'errors',
+      s3Configuration: S3Configuration,
+      errorMembers: () => ({}),
+    }
+  }
+
+  /** Each attempt closes its own connection. */
+  async close(): Promise<void> {}
+
+  async #load(job: DeliverJob, { run, statementMsMax }: Load): Promise<readonly RecordFailure[]> {
+    const { connections, clock } = this.#context
+    const configuration = job.currentStream.destination as RedshiftConfiguration
+    const { signal } = job
+    let session: Session
+    try {
+      session = await Session.open({ configuration, connections, clock, signal, statementMsMax })
+    } catch (error) {
+      throw databaseFailure('connect to the database', error, 'none')
+    }
+    try {
+      return await run(session, job, clock)
+    } finally {
+      await session.close()
+    }
+  }
+}
