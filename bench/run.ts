@@ -6,12 +6,16 @@
  *   npm run bench                      the whole table, about three minutes
  *   npm run bench -- --records 100000  fewer records a row
  *   npm run bench -- --only gzip       rows whose name contains the word
+ *   npm run bench -- --only destinations         each destination before its server
+ *   npm run bench -- --only destinations:splunk  one of them
  */
 import { parseArgs } from 'node:util'
 import { cpus } from 'node:os'
 import { measurePieces } from './pieces.ts'
 import type { Pieces } from './pieces.ts'
 import { measureBacklog } from './backlog.ts'
+import { DESTINATIONS, measureDestination } from './destination-rows.ts'
+import type { DestinationRow, Drain } from './destination-rows.ts'
 import { measureMoto } from './moto.ts'
 import { measureService } from './service-row.ts'
 import type { Row, ServicePlan } from './service-row.ts'
@@ -52,23 +56,29 @@ print(
 )
 print('')
 
-const pieces = await measurePieces()
-printPieces(pieces)
-
-print(
-  '| what | records/s accepted | records/s delivered | CPU-s/M | of its pieces | ratio | p50 ms | p99 ms | RSS MiB |',
-)
-print('|---|---|---|---|---|---|---|---|---|')
-for (const plan of SERVICE_ROWS.filter(({ name }) => chosen(name))) {
-  const rowRecords = Math.max(recordCount, plan.streamCount * RECORDS_A_STREAM_MIN)
-  printRow(await measureService(plan, rowRecords), sumOf(pieces, plan))
-}
+await printServices()
 if (chosen('moto')) {
   const moto = await measureMoto(Math.min(recordCount, 100_000))
   if (moto === undefined) print('moto: not installed (see test/servers), left out')
   else printRow(moto, undefined)
 }
 if (chosen('backlog')) await printBacklog(Number(values['backlog-gib']))
+await printDestinations()
+
+async function printServices(): Promise<void> {
+  const plans = SERVICE_ROWS.filter(({ name }) => chosen(name))
+  if (plans.length === 0 && !chosen('moto')) return
+  const pieces = await measurePieces()
+  printPieces(pieces)
+  print(
+    '| what | records/s accepted | records/s delivered | CPU-s/M | of its pieces | ratio | p50 ms | p99 ms | RSS MiB |',
+  )
+  print('|---|---|---|---|---|---|---|---|---|')
+  for (const plan of plans) {
+    const rowRecords = Math.max(recordCount, plan.streamCount * RECORDS_A_STREAM_MIN)
+    printRow(await measureService(plan, rowRecords), sumOf(pieces, plan))
+  }
+}
 
 function sumOf(parts: Pieces, { compression, signed }: ServicePlan): number {
   const codec = { GZIP: parts.gzip, ZSTD: parts.zstd, UNCOMPRESSED: 0 }[compression]
@@ -108,4 +118,36 @@ async function printBacklog(gibibytes: number): Promise<void> {
     `- CPU-s/M of accepting: ${backlog.emptyCpuSecondsPerMillion.toFixed(1)} without backlog, ` +
       `${backlog.fullCpuSecondsPerMillion.toFixed(1)} with it`,
   )
+}
+
+async function printDestinations(): Promise<void> {
+  const plans = DESTINATIONS.filter(({ name }) => chosen(`destinations:${name.toLowerCase()}`))
+  if (plans.length === 0) return
+  print('')
+  print(
+    '| destination | records/s | bare | ratio | CPU-s/M ours | bare client | server | bare | idle | limit |',
+  )
+  print('|---|---|---|---|---|---|---|---|---|---|')
+  for (const plan of plans) {
+    const row = await measureDestination(plan, recordCount)
+    if (row === undefined) print(`${plan.name}: LEFT OUT, for it takes ${plan.needs}`)
+    else printDestination(row)
+  }
+}
+
+function printDestination({ name, standpipe, bare, limit }: DestinationRow): void {
+  const serverCpu = (drain: Drain): string => drain.serverCpu?.toFixed(1) ?? '-'
+  const cells = [
+    name,
+    standpipe.recordsPerSecond.toFixed(0),
+    bare.recordsPerSecond.toFixed(0),
+    (standpipe.recordsPerSecond / bare.recordsPerSecond).toFixed(2),
+    standpipe.senderCpu.toFixed(1),
+    bare.senderCpu.toFixed(1),
+    serverCpu(standpipe),
+    serverCpu(bare),
+    `${(standpipe.idleShare * 100).toFixed(0)} %`,
+    limit,
+  ]
+  print(`| ${cells.join(' | ')} |`)
 }

@@ -3,7 +3,7 @@
  * later, Redis; one contract suite runs over both (test/contracts/batch-store.ts).
  */
 import type { BatchId, Chunk, SealedBatch, SealReason } from './batch.ts'
-import type { Manifest } from './manifest.ts'
+import type { Manifest, OrdinalRange } from './manifest.ts'
 
 /** What append needs to know of the stream. Changes take effect with the next batch opened. */
 export interface AppendTarget {
@@ -82,6 +82,20 @@ export interface BatchStore extends BatchContents {
    * @throws AppendError
    */
   append(target: AppendTarget, chunk: Chunk): Promise<Appended>
+  /**
+   * Makes one sealed batch of the chunks, under an id that the caller has made and kept: all of it, or
+   * nothing. Resolves when it is durable and announced, with whether this call has made it. The chunks
+   * are not asked for while the store holds the batch; where there are none, nothing is made. So it may
+   * be repeated until the batch is delivered and removed, which is the caller's to find out once it is
+   * asked for chunks. The limits of the target do not apply.
+   * @throws AppendError, or what the chunks throw
+   */
+  importBatch(
+    target: AppendTarget,
+    batchId: BatchId,
+    chunks: AsyncIterable<Chunk>,
+    reason: SealReason,
+  ): Promise<boolean>
   /** Seals the stream's open batch, if it has one with records. */
   seal(streamId: string, reason: SealReason): Promise<void>
   /** Seals every open batch. */
@@ -110,8 +124,9 @@ export interface BatchContents {
    * Streams the batch's chunks in order, each verified. A chunk that fails its checksum is moved to
    * quarantine, counted in `quarantinedCount` and skipped. A chunk's payload is valid until the next
    * one is asked for: all of them are read into the same memory.
+   * @param range only chunks with records in it are read; absent: all
    */
-  read(batch: SealedBatch): BatchReading
+  read(batch: SealedBatch, range?: OrdinalRange): BatchReading
   /**
    * The batch's manifest, if it was frozen.
    * @throws ManifestDamaged

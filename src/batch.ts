@@ -56,12 +56,25 @@ export interface Chunk {
   readonly payload: Buffer
 }
 
-export type SealReason = 'size' | 'age' | 'drain' | 'update' | 'flush' | 'recovery' | 'fault'
+export type SealReason =
+  | 'size'
+  | 'age'
+  | 'drain'
+  | 'update'
+  | 'flush'
+  | 'recovery'
+  | 'fault'
+  | 'replay'
 
 export interface SealedBatch {
   readonly batchId: BatchId
   readonly streamId: string
   readonly recordCount: number
+  /**
+   * One more than the highest ordinal, where that is not `recordCount`: a crash may have torn a chunk
+   * that was never acknowledged out of the middle, and those behind it keep their places.
+   */
+  readonly ordinalEnd?: number
   /** Sum of the records' bytes as they were sent, without framing. */
   readonly dataBytes: number
   /** What the batch occupies in the store. */
@@ -71,4 +84,9 @@ export interface SealedBatch {
   readonly lastArrivalMs: number
   readonly sealedAtMs: number
   readonly sealReason: SealReason
+}
+
+/** One more than the highest ordinal of a record in the batch. */
+export function ordinalEndOf({ recordCount, ordinalEnd }: SealedBatch): number {
+  return ordinalEnd ?? recordCount
 }

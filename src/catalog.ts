@@ -4,11 +4,33 @@
  */
 import type { BatchId, SealedBatch } from './batch.ts'
 import type { DeliveryStream } from './delivery-stream.ts'
+import type { OrdinalRange } from './manifest.ts'
 import type { Books, Receipt } from './receipt.ts'
 
 /** The stream was changed, created or removed by somebody else in the meantime. */
 export class CatalogConflict extends Error {
   override readonly name = 'CatalogConflict'
+}
+
+/**
+ * Records of one source object that a replay has put, or is putting, into one batch. Kept for as long
+ * as the stream, so that no record of the object is replayed into it twice.
+ */
+export interface ReplayedPart {
+  /** The stream that the records go to. */
+  readonly streamId: string
+  /** `bucket/key` of the object that they come from. */
+  readonly source: string
+  readonly batchId: BatchId
+  /** The places in the object from the part's first record to its last. */
+  readonly range: OrdinalRange
+  /** A RecordSet: which of the records of the range, counted from its beginning. */
+  readonly records: string
+}
+
+export interface KnownReplayedPart extends ReplayedPart {
+  /** The part's batch was entered as accepted, or has a receipt. */
+  readonly imported: boolean
 }
 
 export interface Catalog {
@@ -21,7 +43,7 @@ export interface Catalog {
    * @throws CatalogConflict
    */
   replaceStream(stream: DeliveryStream): Promise<DeliveryStream>
-  /** Removes the stream with its receipts and books. Removing twice is harmless. */
+  /** Removes the stream with its receipts, books and replayed parts. Removing twice is harmless. */
   deleteStream(streamId: string): Promise<void>
 
   /**
@@ -41,5 +63,11 @@ export interface Catalog {
   books(streamId: string): Promise<Books>
   /** Forgets receipts delivered before `deliveredBeforeMs`. */
   pruneReceipts(deliveredBeforeMs: number): Promise<void>
+
+  /** Enters a part whose batch is about to be made. Durable when it resolves. */
+  recordReplay(part: ReplayedPart): Promise<void>
+  replayedPart(batchId: BatchId): Promise<KnownReplayedPart | undefined>
+  /** The parts of a source that a stream has, in the order in which they were entered. */
+  replayedParts(streamId: string, source: string): Promise<readonly KnownReplayedPart[]>
   close(): Promise<void>
 }

@@ -18,7 +18,7 @@ export interface Claim {
   readonly batch: SealedBatch
   /** 1 for the first. Counted since the process started; a restart begins again. */
   readonly attempt: number
-  /** Failures of the stream's batches since one last succeeded; 0 for a stream in good health. */
+  /** Failures of the stream's batches since one succeeded or it was resumed; 0 in good health. */
   readonly streamFailureCount: number
 }
 
@@ -55,8 +55,14 @@ export interface StreamQueueStatus {
 }
 
 export interface QueuedBatch {
+  readonly batch: SealedBatch
   readonly state: 'waiting' | 'in-flight' | 'parked'
   readonly attempt: number
+  /**
+   * When the next attempt may begin, in monotonic ms; it may be over. Undefined unless it waits for
+   * nothing else.
+   */
+  readonly nextAttemptMs: number | undefined
   readonly lastFailure: Failure | undefined
 }
 
@@ -72,7 +78,7 @@ export interface DeliveryQueue {
   retry(claim: Claim, retry: Retry): Promise<void>
   park(claim: Claim, failure: Failure): Promise<void>
   pause(streamId: string): Promise<void>
-  /** Lifts pause and brake, and makes parked and waiting batches due now. */
+  /** Lifts pause and brake, forgets failures, and makes parked and waiting batches due now. */
   resume(streamId: string): Promise<void>
   /** Forgets a deleted stream. Claims in flight end as no-ops. */
   discard(streamId: string): Promise<void>

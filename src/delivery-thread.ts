@@ -5,15 +5,14 @@ import { destinationTypes } from '../destinations/index.ts'
 import type { Backoff } from './base/backoff.ts'
 import { BufferPool } from './base/buffer-pool.ts'
 import { systemClock } from './base/clock.ts'
-import type { Logger } from './base/logger.ts'
 import type { KeyRing } from './batch-store.ts'
-import type { ObjectStore } from './object-store.ts'
 import { BatchFileContents } from './embedded/batch-contents.ts'
 import { LocalKeyRing, NO_KEYS } from './embedded/local-key-ring.ts'
 import { nodeFileSystem } from './embedded/node-file-system.ts'
 import { PortDeliveryHost } from './embedded/port-delivery-host.ts'
 import { ErrorObjects } from './objects/error-objects.ts'
-import { FolderObjectStore } from './objects/folder-object-store.ts'
+import { openObjectStore } from './objects/object-store-place.ts'
+import type { ObjectStorePlace } from './objects/object-store-place.ts'
 import { openSpool } from './objects/spool.ts'
 import { Delivery } from './pipeline/delivery.ts'
 import { HostConnections } from './settings/host-connections.ts'
@@ -30,16 +29,6 @@ export interface DeliveryThreadData {
   readonly backoff: Backoff
 }
 
-export type ObjectStorePlace =
-  | { readonly kind: 'folder'; readonly root: string }
-  | {
-      readonly kind: 's3'
-      readonly region: string
-      readonly endpoint?: string
-      readonly forcePathStyle: boolean
-      readonly requestTimeoutMs: number
-    }
-
 /** Encoding keeps a processor busy, so one at a time; deliveries wait for the network side by side. */
 const ENCODINGS_MAX = 1
 
@@ -51,12 +40,12 @@ async function run(data: DeliveryThreadData): Promise<void> {
   const { logger } = host
   const clock = systemClock
   const buffers = new BufferPool()
-  const objectStore = await openObjectStore(data.objectStore, logger)
+  const objectStore = await openObjectStore(data.objectStore, clock, logger)
   const connections = new HostConnections(data.connections)
   const destinations = new Map(
     [...destinationTypes].map(([name, type]) => [
       name,
-      type.open({ objectStore, connections, clock, logger }),
+      type.open({ objectStore, objectReader: objectStore, connections, clock, logger }),
     ]),
   )
   const delivery = new Delivery({
@@ -81,15 +70,6 @@ async function run(data: DeliveryThreadData): Promise<void> {
   await Promise.all([...destinations.values()].map((destination) => destination.close()))
   await objectStore.close()
   host.close()
-}
-
-async function openObjectStore(place: ObjectStorePlace, logger: Logger): Promise<ObjectStore> {
-  if (place.kind === 'folder') {
-    return new FolderObjectStore({ root: place.root, clock: systemClock })
-  }
-  // The AWS SDK doubles a thread's heap; who has folders needs none of it.
-  const { S3ObjectStore } = await import('./objects/s3-object-store.ts')
-  return new S3ObjectStore({ ...place, logger })
 }
 
 function openKeyRing(sseKey: string | undefined): KeyRing {

@@ -11,7 +11,7 @@ import type { StoredChunk } from './batch-store.ts'
 import type { Connections } from './connections.ts'
 import type { DeliveryStream } from './delivery-stream.ts'
 import type { Accounting, FrozenOutput, Manifest, OrdinalRange } from './manifest.ts'
-import type { ObjectStore } from './object-store.ts'
+import type { ObjectReader, ObjectStore } from './object-store.ts'
 
 /** A configuration that Firehose would refuse. Becomes InvalidArgumentException. */
 export class ConfigurationError extends Error {
@@ -57,11 +57,18 @@ export interface DestinationType {
   /** Members of DestinationDescription, without secrets. */
   describe(stored: JsonObject): JsonObject
   buffering(stored: JsonObject): BufferingLimits
+  /**
+   * Where one record is within an output of this target, as far as its id tells, e.g. `{ _id }`. Absent:
+   * its id says nothing of that.
+   */
+  recordTarget?(target: Json, recordId: string): JsonObject
   open(context: DestinationContext): Destination
 }
 
 export interface DestinationContext {
   readonly objectStore: ObjectStore
+  /** For what a configuration names and does not hold; absent: nothing can be read. */
+  readonly objectReader?: ObjectReader
   readonly connections: Connections
   readonly clock: Clock
   readonly logger: Logger

@@ -17,7 +17,8 @@ import type { Clock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
 import { makeDirectories } from './base/make-directories.ts'
 import { PrometheusMetrics } from './base/prometheus-metrics.ts'
-import type { DeliveryThreadData, ObjectStorePlace } from './delivery-thread.ts'
+import type { DeliveryThreadData } from './delivery-thread.ts'
+import { BatchIds } from './batch.ts'
 import { AuditFile } from './embedded/audit-file.ts'
 import { BatchFiles } from './embedded/batch-files.ts'
 import { DataLock } from './embedded/data-lock.ts'
@@ -26,6 +27,8 @@ import { LocalQueue } from './embedded/local-queue.ts'
 import { nodeFileSystem } from './embedded/node-file-system.ts'
 import { SqliteCatalog } from './embedded/sqlite-catalog.ts'
 import { sweepPartialObjects } from './objects/folder-object-store.ts'
+import { openObjectStore } from './objects/object-store-place.ts'
+import type { ObjectStorePlace } from './objects/object-store-place.ts'
 import { sweepSpools } from './objects/spool.ts'
 import { enqueueBacklog } from './pipeline/backlog.ts'
 import { LocalDeliveryHost } from './pipeline/delivery-host.ts'
@@ -33,6 +36,7 @@ import { Intake } from './pipeline/intake.ts'
 import { Ledger } from './pipeline/ledger.ts'
 import { StreamRegistry } from './pipeline/stream-registry.ts'
 import { streamSamples } from './pipeline/stream-samples.ts'
+import { LocalReplays } from './replay/local-replays.ts'
 import type { ObjectStoreChoice, Settings } from './settings.ts'
 
 /** Batches that a worker thread has in hand at once; most of them wait for the network. */
@@ -104,6 +108,18 @@ export async function openEngine(
     keyRing: keyRing ?? NO_KEYS,
     clock,
   })
+  const place = placeOf(objectStore, settings)
+  const replays = new LocalReplays({
+    openStore: () => openObjectStore(place, clock, logger),
+    registry,
+    intake,
+    store,
+    catalog,
+    batchIds: new BatchIds(clock),
+    clock,
+    logger,
+  })
+  resources.defer(() => replays.close())
   const metrics = new PrometheusMetrics({
     streams: () => streamSamples({ registry, ledger, destinations: destinationTypes, clock }),
     store: () => store.usage(),
@@ -121,6 +137,7 @@ export async function openEngine(
     queue,
     catalog,
     ledger,
+    replays,
     dataKeys: keyRing,
     buffers: new BufferPool(),
     clock,
@@ -137,7 +154,7 @@ export async function openEngine(
       dataDirectory: dataDir,
       spoolDirectory,
       sseKey,
-      objectStore: placeOf(objectStore, settings),
+      objectStore: place,
       connections: { connections: settings.connections, secrets: settings.secrets },
       claimsMax: CLAIMS_PER_THREAD,
       backoff: { firstMs: settings.retryBackoffFirstMs, maxMs: settings.retryBackoffMaxMs },

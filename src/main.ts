@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   streams: async () => (await import('./cli/streams.ts')).streams,
   put: async () => (await import('./cli/put.ts')).put,
   receipt: async () => (await import('./cli/receipt.ts')).receipt,
+  replay: async () => (await import('./cli/replay.ts')).replay,
   data: async () => (await import('./cli/data.ts')).data,
   settings: async () => (await import('./cli/settings.ts')).settings,
   demo: async () => (await import('./cli/demo.ts')).demo,

@@ -49,7 +49,10 @@ export interface OutputProgress {
   readonly lastAttemptAtMs: number
   /** Records neither arrived nor refused (a RecordSet); absent: all is settled. */
   readonly pending?: string
-  /** Those of the pending whose last attempt may have taken effect unseen; absent: none. */
+  /**
+   * Those of the pending of which an attempt may have taken effect unseen; absent: none. While an
+   * attempt is under way, all of the pending.
+   */
   readonly unknown?: string
   /** Records that go to the error output. */
   readonly refused: readonly Refusal[]

@@ -16,6 +16,33 @@ export interface PutObject {
   readonly formerSha256s: readonly string[]
 }
 
+/** Reads objects back, whoever has written them; of all that Standpipe does only a replay does so. */
+export interface ObjectReader {
+  /**
+   * The objects whose keys begin with `prefix`, in no particular order; memory does not depend on
+   * how many there are.
+   * @throws DeliveryError
+   */
+  list(bucket: string, prefix: string, signal: AbortSignal): AsyncIterable<ListedObject>
+  /**
+   * The object's bytes as they are stored; read to the end, or given up by ending the iteration.
+   * @throws DeliveryError here or in the iteration
+   */
+  get(bucket: string, key: string, signal: AbortSignal): Promise<StoredObject>
+}
+
+export interface ListedObject {
+  readonly key: string
+  readonly sizeBytes: number
+  readonly lastModifiedMs: number
+}
+
+export interface StoredObject {
+  /** Absent in folders, which keep none. */
+  readonly contentEncoding?: string
+  readonly bytes: AsyncIterable<Buffer>
+}
+
 export interface ObjectStore {
   /** For messages and the audit: an endpoint or a folder. */
   readonly description: string

@@ -145,7 +145,7 @@ class RunningService implements Service {
     try {
       await Promise.all(servers.map((server) => server.drain(loops.abortThreads.signal)))
       loops.stop.abort()
-      await loops.housekeeping
+      await Promise.all([loops.housekeeping, engine.context.replays.close()])
       await engine.context.store.sealAll('drain')
       loops.drainThreads.abort()
       await loops.threads

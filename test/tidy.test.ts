@@ -25,6 +25,7 @@ const ROOMS: RoomTable = {
   requests: ['base', 'nouns'],
   processors: ['base', 'nouns', 'formats'],
   pipeline: ['base', 'nouns', 'formats', 'processors'],
+  replay: ['base', 'nouns', 'formats', 'objects', 'pipeline'],
   embedded: ['base', 'nouns', 'formats', 'pipeline'],
   api: ['base', 'nouns', 'formats', 'pipeline'],
   cli: ['base', 'nouns', 'formats', 'settings', 'api', 'embedded', 'entry'],

@@ -5,6 +5,7 @@
  */
 import { isJsonObject } from '../../src/base/json.ts'
 import { DeliveryError } from '../../src/destination.ts'
+import { headerValues } from '../../src/requests/http-client.ts'
 import type { HttpAnswer } from '../../src/requests/http-client.ts'
 import type { RequestFailure, RequestFailureKind } from '../../src/requests/request-failure.ts'
 import { retryAfterMs } from '../../src/requests/retry-after.ts'
@@ -27,6 +28,8 @@ export function noAnswer(origin: string, failure: RequestFailure): DeliveryError
   return new DeliveryError(ERROR_CODES[kind], `Cannot post to ${origin}: ${message}`, {
     retryable: true,
     effect,
+    // A certificate does not mend itself.
+    brake: kind === 'tls-failed',
     cause: failure,
   })
 }
@@ -40,10 +43,10 @@ export interface AnsweredRequest {
 
 /** Undefined: the endpoint has taken the request. */
 export function refusal(answer: HttpAnswer, request: AnsweredRequest): DeliveryError | undefined {
-  const { status, headers } = answer
+  const { status } = answer
   const text = answerText(answer, request.accessKey)
   if (status !== 200) {
-    const waitMs = retryAfterMs(headers, request.nowMs)
+    const waitMs = retryAfterMs(answer.headers, request.nowMs)
     return new DeliveryError(
       'HttpEndpoint.DestinationException',
       `Received the following response from the endpoint destination. ${status} ${text}`
@@ -69,15 +72,17 @@ export function refusal(answer: HttpAnswer, request: AnsweredRequest): DeliveryE
   )
 }
 
-function invalidity({ headers, body }: HttpAnswer, requestId: string): string | undefined {
-  const [mediaType = ''] = (headers['content-type'] ?? '').split(';')
+function invalidity(answer: HttpAnswer, expectedId: string): string | undefined {
+  const [contentType = ''] = headerValues(answer.headers, 'content-type')
+  const [mediaType = ''] = contentType.split(';', 1)
   if (mediaType.trim().toLowerCase() !== 'application/json') {
     return 'its Content-Type is not application/json'
   }
-  const answer = parseJson(body)
-  if (!isJsonObject(answer)) return 'its body is not a JSON object'
-  if (answer['requestId'] !== requestId) return `its requestId is not ${requestId}`
-  if (typeof answer['timestamp'] !== 'number') return 'its timestamp is not a number'
+  const reply = parseJson(answer.body)
+  if (!isJsonObject(reply)) return 'its body is not a JSON object'
+  const { requestId, timestamp } = reply
+  if (requestId !== expectedId) return `its requestId is not ${expectedId}`
+  if (typeof timestamp !== 'number') return 'its timestamp is not a number'
   return undefined
 }
 

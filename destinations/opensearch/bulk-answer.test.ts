@@ -18,8 +18,8 @@ function thrownBy(act: () => unknown): Partial<DeliveryError> {
   try {
     act()
   } catch (error) {
-    expect(error).toBeInstanceOf(DeliveryError)
-    const { errorCode, message, retryable, effect, brake } = error as DeliveryError
+    if (!(error instanceof DeliveryError)) throw error
+    const { errorCode, message, retryable, effect, brake } = error
     return { errorCode, message, retryable, effect, brake }
   }
   throw new Error('nothing was thrown')
@@ -44,6 +44,19 @@ test.each([
       errorCode: String(status),
       errorMessage: `Cannot index: ${type}: because`,
       ...fate,
+    },
+  ])
+})
+
+test('a conflict of a document without an id says nothing: it is tried again', () => {
+  const items = [item(201), { index: { status: 409 } }]
+  expect(readBulkAnswer(answer(items), DOCUMENTS)).toEqual([
+    {
+      ordinal: 9,
+      errorCode: '409',
+      errorMessage: 'Cannot index: status 409',
+      retryable: true,
+      effect: 'none',
     },
   ])
 })

@@ -2,7 +2,8 @@
  * What the answer to a bulk request says of each document.
  *
  *   2xx               arrived
- *   409               arrived: its id is ours, so an earlier attempt made it
+ *   409               arrived: its id is ours, so an earlier attempt made it (of an `index` without
+ *                     id it says nothing: tried again)
  *   401, 403, 404     refused until an operator mends it: permissions, blocks, a missing index
  *   400, of an index  the same: an index that is closed, or has no room in the cluster
  *   429, 5xx          tried again
@@ -89,13 +90,14 @@ function itemsOf(body: Json | undefined): readonly Json[] | undefined {
 
 /** @param item `{"create":{"status":400,"error":{"type":"…","reason":"…"}}}` */
 function failureOf(ordinal: number, item: Json | undefined): Failure | undefined {
-  const [outcome] = isJsonObject(item) ? Object.values(item) : []
+  const [[operation, outcome] = []] = isJsonObject(item) ? Object.entries(item) : []
   const { status, error } = isJsonObject(outcome) ? outcome : {}
   if (typeof status !== 'number') {
     const errorMessage = 'Cannot index: the answer does not say what became of the document'
     return { ordinal, errorCode: 'OS.InvalidResponse', errorMessage, ...TRY_AGAIN_UNKNOWN }
   }
-  if ((status >= 200 && status < 300) || status === 409) return undefined
+  const isThere = status === 409 && operation === 'create'
+  if ((status >= 200 && status < 300) || isThere) return undefined
   return {
     ordinal,
     errorCode: String(status),
@@ -109,7 +111,7 @@ const TRY_AGAIN_UNKNOWN = { retryable: true, effect: 'unknown', brake: false } a
 function fateOf(status: number, type: string): Pick<Failure, 'retryable' | 'effect' | 'brake'> {
   if (status >= 500 && !EARLY_ERRORS.has(type)) return TRY_AGAIN_UNKNOWN
   const brake = BRAKE_STATUSES.includes(status) || (status === 400 && INDEX_ERRORS.has(type))
-  const retryable = brake || status === 429 || status >= 500
+  const retryable = brake || status === 409 || status === 429 || status >= 500
   return { retryable, effect: 'none', brake }
 }
 

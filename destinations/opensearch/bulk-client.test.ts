@@ -1,16 +1,18 @@
+import { strict as assert } from 'node:assert'
 import { execFile, execFileSync } from 'node:child_process'
+import { createHash, createHmac } from 'node:crypto'
+import type { Hash, Hmac } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { promisify } from 'node:util'
-import { createHash, createHmac } from 'node:crypto'
+import { inspect, promisify } from 'node:util'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
@@ -49,6 +51,20 @@ const takeAll: RequestListener = (request, response) => {
   })
 }
 
+interface SeenRequest {
+  readonly request: IncomingMessage
+  readonly body: string
+}
+
+function recordingServer(seen: SeenRequest[], answer: (response: ServerResponse) => void): Server {
+  return createServer((request, response) => {
+    void text(request).then((body) => {
+      seen.push({ request, body })
+      answer(response)
+    })
+  })
+}
+
 async function failureOf(sent: Promise<unknown>): Promise<object> {
   const error: unknown = await sent.catch((thrown: unknown) => thrown)
   if (!(error instanceof DeliveryError)) throw new Error('no DeliveryError', { cause: error })
@@ -57,12 +73,9 @@ async function failureOf(sent: Promise<unknown>): Promise<object> {
 }
 
 test('sends the lines as they are, and gives the answer as it is', async () => {
-  let seen: IncomingMessage | undefined
-  let body = ''
+  const seen: SeenRequest[] = []
   const endpoint = await listen(
-    createServer(async (request, response) => {
-      seen = request
-      body = await text(request)
+    recordingServer(seen, (response) => {
       response.writeHead(429, { 'retry-after': '7', 'content-type': 'application/json' })
       response.end('{"error":"busy"}')
     }),
@@ -72,13 +85,13 @@ test('sends the lines as they are, and gives the answer as it is', async () => {
     body: { error: 'busy' },
     retryAfterMs: 7_000,
   })
-  expect(seen).toMatchObject({
+  expect(seen[0]?.request).toMatchObject({
     method: 'POST',
     url: expect.stringMatching(/^\/base\/_bulk\?filter_path=/),
     headers: { 'content-type': 'application/x-ndjson', 'content-length': '21' },
   })
-  expect(seen?.headers.authorization).toBeUndefined()
-  expect(body).toBe('{"index":{}}\n{"a":1}\n')
+  expect(seen[0]?.request.headers.authorization).toBeUndefined()
+  expect(seen[0]?.body).toBe('{"index":{}}\n{"a":1}\n')
 })
 
 test('an answer that is no JSON is known for that', async () => {
@@ -126,28 +139,23 @@ test('signs for AWS as AWS does', async () => {
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
   vi.stubEnv('AWS_SESSION_TOKEN', undefined)
   onTestFinished(() => void vi.unstubAllEnvs())
-  let seen: IncomingMessage | undefined
-  let body = ''
-  const endpoint = await listen(
-    createServer(async (request, response) => {
-      seen = request
-      body = await text(request)
-      response.end('{}')
-    }),
-  )
+  const seen: SeenRequest[] = []
+  const endpoint = await listen(recordingServer(seen, (response) => response.end('{}')))
   const sigv4 = { region: 'eu-west-1', service: 'aoss' }
   await openClient({ sigv4 }).send(endpoint, LINES, NOT_ABORTED)
-  expect(seen?.headers.authorization).toBe(await expectedSignature(seen, body, sigv4))
+  const [{ request, body } = {}] = seen
+  assert(request !== undefined && body !== undefined)
+  expect(request.headers.authorization).toBe(await expectedSignature(request, body, sigv4))
 })
 
 /** The same request, signed by AWS's own library. */
 async function expectedSignature(
-  request: IncomingMessage | undefined,
+  request: IncomingMessage,
   body: string,
   { region, service }: { region: string; service: string },
 ): Promise<string | undefined> {
-  const { pathname, searchParams } = new URL(request?.url ?? '', 'http://host')
-  const { authorization = '', ...headers } = request?.headers as Record<string, string>
+  const { pathname, searchParams } = new URL(request.url ?? '', 'http://host')
+  const { authorization = '', ...headers } = request.headers as Record<string, string>
   const signed = /SignedHeaders=([^,]*)/.exec(authorization)?.[1]?.split(';') ?? []
   const signer = new SignatureV4({
     region,
@@ -175,18 +183,28 @@ async function expectedSignature(
   return result.headers['authorization']
 }
 
+type Data = string | ArrayBuffer | ArrayBufferView
+
 class Sha256 {
-  readonly #hash
-  constructor(secret?: string | Uint8Array) {
-    this.#hash =
-      secret === undefined ? createHash('sha256') : createHmac('sha256', secret as string)
+  readonly #hash: Hash | Hmac
+  constructor(secret?: Data) {
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret))
   }
-  update(data: Uint8Array): void {
-    this.#hash.update(data)
+  update(data: Data): void {
+    this.#hash.update(bytesOf(data))
   }
   digest(): Promise<Uint8Array> {
     return Promise.resolve(this.#hash.digest())
   }
+  reset(): void {
+    throw new Error('Cannot reset: not used by the signer')
+  }
+}
+
+function bytesOf(data: Data): Buffer {
+  if (typeof data === 'string') return Buffer.from(data)
+  if (data instanceof ArrayBuffer) return Buffer.from(data)
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
 }
 
 test('where nobody listens nothing was sent', async () => {
@@ -207,6 +225,15 @@ test('a connection that breaks before the answer leaves the effect unknown', asy
     effect: 'unknown',
     brake: false,
   })
+})
+
+test('what is thrown holds no secret and no record', async () => {
+  const endpoint = await listen(createServer((request) => request.socket.resetAndDestroy()))
+  const client = openClient({ username: 'fire', password: 'hose' })
+  const error: unknown = await client.send(endpoint, LINES, NOT_ABORTED).catch((thrown) => thrown)
+  const shown = inspect(error, { depth: Infinity, showHidden: true })
+  expect(shown).toContain('OS.ConnectionFailed')
+  expect(shown).not.toMatch(/ZmlyZTpob3Nl|hose|"a":1/)
 })
 
 test('so does one that breaks within the answer', async () => {

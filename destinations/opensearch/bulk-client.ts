@@ -8,7 +8,6 @@ import type { Connection, Connections } from '../../src/connections.ts'
 import { DeliveryError } from '../../src/destination.ts'
 import { retryAfterMs } from '../../src/requests/retry-after.ts'
 import type { Answer } from './bulk-answer.ts'
-import { openClient } from './cluster-client.ts'
 import type { RequestTrace } from './cluster-client.ts'
 
 /** The server waits a minute for a shard before it answers. */
@@ -41,17 +40,28 @@ export class BulkClient {
 
   /** @throws DeliveryError when there is no answer */
   async send(endpoint: string, lines: readonly Buffer[], signal: AbortSignal): Promise<Answer> {
+    const { message, bytes } = await this.#exchange(endpoint, Buffer.concat(lines), signal)
+    const waitMs = retryAfterMs(message.headers, this.#clock.nowMs())
+    return {
+      status: message.statusCode ?? 0,
+      body: parseJson(bytes),
+      ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+    }
+  }
+
+  async #exchange(
+    endpoint: string,
+    bulkBody: Buffer,
+    signal: AbortSignal,
+  ): Promise<{ message: IncomingMessage; bytes: Buffer }> {
     const over = new AbortController()
     let timedOut = false
     let answered = false
     try {
-      const request = this.#client(endpoint).transport.request(
-        {
-          method: 'POST',
-          path: '/_bulk',
-          querystring: { filter_path: FILTER_PATH },
-          bulkBody: Buffer.concat(lines),
-        },
+      const client = await this.#client(endpoint)
+      const querystring = { filter_path: FILTER_PATH }
+      const request = client.transport.request(
+        { method: 'POST', path: '/_bulk', querystring, bulkBody },
         { asStream: true },
       )
       const ended = AbortSignal.any([signal, over.signal])
@@ -60,15 +70,9 @@ export class BulkClient {
         timedOut = !signal.aborted
         request.abort()
       })
-      const { statusCode, headers, body } = await request
+      const message = (await request).body as IncomingMessage
       answered = true
-      const bytes = await readAnswer(body as IncomingMessage)
-      const waitMs = retryAfterMs(headers ?? {}, this.#clock.nowMs())
-      return {
-        status: statusCode ?? 0,
-        body: parseJson(bytes),
-        ...(waitMs !== undefined && { retryAfterMs: waitMs }),
-      }
+      return { message, bytes: await readAnswer(message) }
     } catch (error) {
       const ending = signal.aborted ? 'aborted' : timedOut ? 'timed out' : 'failed'
       throw noAnswer(error, { endpoint, ending, answered })
@@ -83,7 +87,9 @@ export class BulkClient {
     await Promise.all(clients.map(({ client }) => client.close()))
   }
 
-  #client(endpoint: string): Client {
+  async #client(endpoint: string): Promise<Client> {
+    // It takes 30 MB of each thread, and most deliver elsewhere.
+    const { openClient } = await import('./cluster-client.ts')
     const connection = this.#connections.find(endpoint) ?? {}
     const known = this.#clients.get(endpoint)
     this.#clients.delete(endpoint)
@@ -147,6 +153,7 @@ function noAnswer(error: unknown, { endpoint, ending, answered }: Ending): Deliv
     retryable: true,
     effect: connected || answered ? 'unknown' : 'none',
     brake: ending === 'failed' && (lacksCredentials || lacksTrust),
-    cause: error,
+    // The client's own errors hold the request, with its Authorization.
+    cause: systemError,
   })
 }

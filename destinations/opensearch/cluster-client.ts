@@ -57,6 +57,8 @@ function traced(Base: typeof PlainConnection): typeof PlainConnection {
     override request(...[parameters, callback]: Parameters<PlainConnection['request']>) {
       const trace: { connected: boolean; systemError?: Error } = { connected: false }
       const request = super.request(parameters, (error, response) => {
+        // From here on the client prints errors of the socket; whoever reads the answer gets them.
+        if (response !== null) request.removeAllListeners('error').on('error', () => undefined)
         callback(error === null ? null : Object.assign(error, trace), response)
       })
       request.prependListener('error', (error) => {

@@ -1,4 +1,3 @@
-import { strict as assert } from 'node:assert'
 import type { SealedBatch } from '../../src/batch.ts'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import type {
@@ -15,6 +14,7 @@ import type { FrozenOutput } from '../../src/manifest.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
 import { planBackup } from '../../src/objects/delivery-configuration.ts'
 import { encodeObjects, putObject } from '../../src/objects/object-outputs.ts'
+import { passingChunks } from '../../src/requests/passing-chunks.ts'
 import { readBulkAnswer } from './bulk-answer.ts'
 import { BulkClient } from './bulk-client.ts'
 import { bulkDocuments, documentId } from './bulk-request.ts'
@@ -42,9 +42,9 @@ export class OpenSearchDestination implements Destination {
   /** A batch that lost all its records has no outputs. */
   async encode(job: EncodeJob): Promise<readonly EncodedOutput[]> {
     const backup = planBackup(job.stream, DELIVERY_RULES, BACKUP_INDEX)
-    const documents = new DocumentOutputs(job.stream, job.frozen)
+    const documents = new DocumentOutputs(job.stream.destination, job.frozen)
     const backups = await encodeObjects(
-      { ...job, chunks: documents.seen(job.chunks) },
+      { ...job, chunks: passingChunks(job.chunks, (chunk) => documents.add(chunk)) },
       backup === undefined ? [] : [backup],
     )
     const encoded = documents.encoded()
@@ -87,9 +87,7 @@ export class OpenSearchDestination implements Destination {
     const lines = documents.map((document) => document.lines)
     const answer = await this.#client.send(endpoint, lines, signal)
     if (answer.status !== 413) return readBulkAnswer(answer, documents)
-    const [only] = documents
-    assert(only !== undefined)
-    if (documents.length === 1) return [tooLarge(only)]
+    if (documents.length === 1) return documents.map(tooLarge)
     return this.#indexHalves(endpoint, documents, signal)
   }
 

@@ -9,9 +9,9 @@
  * The index is fixed in the manifest. A batch whose outputs are frozen is divided as it was then.
  */
 import { strict as assert } from 'node:assert'
+import type { JsonObject } from '../../src/base/json.ts'
 import type { StoredChunk } from '../../src/batch-store.ts'
 import { recordLength } from '../../src/chunk.ts'
-import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import type { EncodedOutput } from '../../src/destination.ts'
 import type { Manifest } from '../../src/manifest.ts'
 import type { DocumentIdFormat, OpenSearchConfiguration } from './configuration.ts'
@@ -39,14 +39,14 @@ interface OpenOutput {
 }
 
 export class DocumentOutputs {
-  readonly #stream: DeliveryStream
+  readonly #configuration: OpenSearchConfiguration
   readonly #outputs: OpenOutput[] = []
   readonly #frozen: boolean
   /** Of the frozen ones, the output that the last record belonged to. */
   #place = 0
 
-  constructor(stream: DeliveryStream, frozen: Manifest | undefined) {
-    this.#stream = stream
+  constructor(configuration: JsonObject, frozen: Manifest | undefined) {
+    this.#configuration = configuration as OpenSearchConfiguration
     this.#frozen = frozen !== undefined
     for (const { kind, target, range } of frozen?.outputs ?? []) {
       if (kind !== DOCUMENTS_KIND) continue
@@ -56,11 +56,18 @@ export class DocumentOutputs {
     }
   }
 
-  /** Passes the chunks on, having seen them. */
-  async *seen(chunks: AsyncIterable<StoredChunk>): AsyncGenerator<StoredChunk> {
-    for await (const chunk of chunks) {
-      this.#add(chunk)
-      yield chunk
+  /** The batch's next chunk. */
+  add({ arrivalMs, firstOrdinal, recordCount, payload }: StoredChunk): void {
+    const target = targetOf(this.#configuration, arrivalMs)
+    for (let index = 0; index < recordCount; index += 1) {
+      const ordinal = firstOrdinal + index
+      const dataBytes = recordLength(payload, index)
+      const output = this.#frozen
+        ? this.#frozenOutput(ordinal)
+        : this.#roomFor(target, ordinal, dataBytes)
+      output.recordCount += 1
+      output.dataBytes += dataBytes
+      output.to = Math.max(output.to, ordinal + 1)
     }
   }
 
@@ -72,20 +79,6 @@ export class DocumentOutputs {
       recordCount,
       range: { from, to },
     }))
-  }
-
-  #add({ arrivalMs, firstOrdinal, recordCount, payload }: StoredChunk): void {
-    const target = targetOf(this.#stream, arrivalMs)
-    for (let index = 0; index < recordCount; index += 1) {
-      const ordinal = firstOrdinal + index
-      const dataBytes = recordLength(payload, index)
-      const output = this.#frozen
-        ? this.#frozenOutput(ordinal)
-        : this.#roomFor(target, ordinal, dataBytes)
-      output.recordCount += 1
-      output.dataBytes += dataBytes
-      output.to = Math.max(output.to, ordinal + 1)
-    }
   }
 
   #frozenOutput(ordinal: number): OpenOutput {
@@ -110,8 +103,7 @@ export class DocumentOutputs {
   }
 }
 
-function targetOf({ destination }: DeliveryStream, arrivalMs: number): DocumentsTarget {
-  const configuration = destination as OpenSearchConfiguration
+function targetOf(configuration: OpenSearchConfiguration, arrivalMs: number): DocumentsTarget {
   const { IndexName, IndexRotationPeriod = 'NoRotation', TypeName = '' } = configuration
   return {
     index: rotatedIndexName(IndexName, IndexRotationPeriod, arrivalMs),

@@ -4,6 +4,7 @@ import { deliveryBuffering } from '../../src/objects/delivery-configuration.ts'
 import type { OpenSearchConfiguration } from './configuration.ts'
 import { createConfiguration, describeConfiguration, updateConfiguration } from './configuration.ts'
 import { OpenSearchDestination } from './destination.ts'
+import type { DocumentsTarget } from './document-outputs.ts'
 import type { Variant } from './variant.ts'
 import { VARIANTS } from './variant.ts'
 
@@ -21,6 +22,10 @@ function typeOf(variant: Variant): DestinationType {
       updateConfiguration(variant, current, update, context),
     describe: (stored: JsonObject) => describeConfiguration(variant, stored),
     buffering: (stored) => deliveryBuffering(stored as OpenSearchConfiguration),
+    recordTarget: (target, recordId) => {
+      const { documentIds } = target as DocumentsTarget
+      return documentIds === 'FIREHOSE_DEFAULT' ? { _id: recordId } : {}
+    },
     open: (context) => new OpenSearchDestination(variant, context),
   }
 }

@@ -19,6 +19,8 @@ export interface CopyOptions {
   readonly escape: boolean
   /** How the members of a JSON object find their columns. */
   readonly jsonPaths: 'auto' | 'auto ignorecase' | readonly JsonPath[]
+  /** The object that holds the paths, as `s3://bucket/key`. */
+  readonly jsonPathsUrl: string | undefined
   /** A field with this text is NULL. */
   readonly nullAs: string
   readonly emptyAsNull: boolean
@@ -37,6 +39,9 @@ export interface CopyOptions {
   readonly upsertKey: readonly string[]
 }
 
+/** Of an object: bucket and key. */
+export const S3_URL = /^s3:\/\/([^/]+)\/(.+)$/
+
 type Draft = { -readonly [Member in keyof CopyOptions]: CopyOptions[Member] }
 
 const DEFAULTS: CopyOptions = {
@@ -45,6 +50,7 @@ const DEFAULTS: CopyOptions = {
   quote: '"',
   escape: false,
   jsonPaths: 'auto',
+  jsonPathsUrl: undefined,
   nullAs: '\\N',
   emptyAsNull: false,
   blanksAsNull: false,
@@ -176,6 +182,7 @@ function readJson(reader: TokenReader, draft: Draft): void {
   const known = mapping.toLowerCase()
   if (known === 'auto' || known === 'auto ignorecase') draft.jsonPaths = known
   else if (mapping.startsWith('{')) draft.jsonPaths = parseJsonPaths(mapping)
+  else if (S3_URL.test(mapping)) draft.jsonPathsUrl = mapping
   else throw unsupported(`JSON '${mapping}'`)
 }
 

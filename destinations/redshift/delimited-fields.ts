@@ -43,7 +43,8 @@ function escapedFields(text: string, { delimiter, nullAs }: CopyOptions): (strin
       row = []
     } else field += character
   }
-  if (start < text.length) {
+  // After a delimiter at the very end, there is an empty field.
+  if (start < text.length || row.length > 0) {
     endField(text.length)
     rows.push(row)
   }

@@ -81,7 +81,7 @@ export class RedshiftDestination implements Destination {
       throw databaseFailure('connect to the database', error, 'none')
     }
     try {
-      return await run(session, job, clock)
+      return await run(session, job, this.#context)
     } finally {
       await session.close()
     }

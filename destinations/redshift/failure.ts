@@ -12,8 +12,6 @@ export interface DatabaseFailure extends Error {
   readonly severity?: string
   /** Where in the statement's work it happened, e.g. `COPY events, line 3, column id: "x"`. */
   readonly where?: string
-  readonly column?: string
-  readonly constraint?: string
 }
 
 interface Meaning {
@@ -26,13 +24,14 @@ const DATA_LOAD_FAILED: Meaning = { errorCode: 'Redshift.DataLoadFailed' }
 
 /** By SQLSTATE, else by its class. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
+  '0A': { errorCode: 'Redshift.IncorrectCopyOptions', brake: true },
   '08': CONNECTION_FAILED,
   '25006': { errorCode: 'Redshift.ReadOnlyCluster', brake: true },
   '28': { errorCode: 'Redshift.AuthenticationFailed', brake: true },
   '3D': { errorCode: 'Redshift.DatabaseNotFound', brake: true },
   '3F': { errorCode: 'Redshift.TableNotFound', brake: true },
+  '42': { errorCode: 'Redshift.SyntaxError', brake: true },
   '42501': { errorCode: 'Redshift.InsufficientPrivilege', brake: true },
-  '42601': { errorCode: 'Redshift.SyntaxError', brake: true },
   '42703': { errorCode: 'Redshift.ColumnNotFound', brake: true },
   '42P01': { errorCode: 'Redshift.TableNotFound', brake: true },
   // No unique index over the columns of UPSERT.
@@ -61,14 +60,17 @@ function brakeOf(name: string): Meaning {
   return { errorCode: `Redshift.${name}`, brake: true }
 }
 
-export function isAnswer(error: unknown): boolean {
+function isAnswer(error: unknown): boolean {
   return (error as DatabaseFailure).severity !== undefined
 }
 
-/** Whether the session, and with it what was not committed, has ended. */
-export function isFatal(error: unknown): boolean {
-  const { severity } = error as DatabaseFailure
-  return severity === undefined || severity === 'FATAL' || severity === 'PANIC'
+/**
+ * Whether the server said that it does not commit. Severities are told in the server's language, so
+ * that only the code says so for certain; a session that is ended may have been committed before.
+ */
+export function isRolledBack(error: unknown): boolean {
+  const { code = '' } = error as DatabaseFailure
+  return isAnswer(error) && ['22', '23', '25', '40', '42', '44', 'P0'].includes(code.slice(0, 2))
 }
 
 /** Whether the server refused rows for what is in them: bad values, broken constraints, a trigger. */

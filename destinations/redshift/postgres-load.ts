@@ -7,8 +7,7 @@
  * server has not, is waited for. Until COMMIT is sent nothing can have taken effect.
  */
 import { escapeLiteral } from 'pg'
-import type { Clock } from '../../src/base/clock.ts'
-import type { DeliverJob, RecordFailure } from '../../src/destination.ts'
+import type { DeliverJob, DestinationContext, RecordFailure } from '../../src/destination.ts'
 import { DeliveryError } from '../../src/destination.ts'
 import { RecordSet } from '../../src/record-set.ts'
 import type { Column } from './columns.ts'
@@ -16,7 +15,8 @@ import { tableColumns } from './table-columns.ts'
 import type { RedshiftConfiguration } from './configuration.ts'
 import { parseCopyOptions } from './copy-options.ts'
 import type { CopyOptions } from './copy-options.ts'
-import { databaseFailure, isFatal } from './failure.ts'
+import { databaseFailure, isRolledBack } from './failure.ts'
+import { readJsonPaths } from './json-paths-file.ts'
 import { createLedger, ledgerBeside, ledgerValues } from './ledger.ts'
 import { recordLines } from './record-rows.ts'
 import { RowLoader } from './row-loader.ts'
@@ -25,20 +25,25 @@ import { RowRefused } from './row-refused.ts'
 import type { Session } from './session.ts'
 import { parseTableName } from './table-name.ts'
 
-/** Server-side, so that a transaction whose client has vanished does not stay. */
-const STATEMENT_LIMITS = `SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '120s'`
+const LOAD_SETTINGS = [
+  // A transaction whose client has vanished does not stay.
+  "SET LOCAL statement_timeout = '60s'",
+  "SET LOCAL idle_in_transaction_session_timeout = '120s'",
+  // Rows that break a constraint only at COMMIT could not be told from the others there.
+  'SET CONSTRAINTS ALL IMMEDIATE',
+].join('; ')
 
 /** @throws DeliveryError */
 export async function loadIntoPostgres(
   session: Session,
   job: DeliverJob,
-  clock: Clock,
+  context: DestinationContext,
 ): Promise<readonly RecordFailure[]> {
   const { DataTableName } = (job.stream.destination as RedshiftConfiguration).CopyCommand
   const act = `copy into ${DataTableName}`
   let refused: readonly RecordFailure[]
   try {
-    refused = await loadUncommitted(session, job, clock)
+    refused = await loadUncommitted(session, job, context)
   } catch (error) {
     throw databaseFailure(act, error, 'none')
   }
@@ -55,7 +60,7 @@ export async function commit(session: Session, act: string): Promise<void> {
     const { command } = await session.query('COMMIT')
     if (command === 'COMMIT') return
   } catch (error) {
-    throw databaseFailure(act, error, isFatal(error) ? 'unknown' : 'none')
+    throw databaseFailure(act, error, isRolledBack(error) ? 'none' : 'unknown')
   }
   throw databaseFailure(act, new Error('the transaction was rolled back'), 'none')
 }
@@ -63,20 +68,18 @@ export async function commit(session: Session, act: string): Promise<void> {
 async function loadUncommitted(
   session: Session,
   job: DeliverJob,
-  clock: Clock,
+  context: DestinationContext,
 ): Promise<readonly RecordFailure[]> {
   const { batch, stream } = job
   const { CopyCommand } = stream.destination as RedshiftConfiguration
-  const options = parseCopyOptions(CopyCommand.CopyOptions ?? '')
+  const options = await copyOptions(CopyCommand.CopyOptions ?? '', context, job.signal)
   const table = parseTableName(CopyCommand.DataTableName)
   const ledger = ledgerBeside(table)
   await createLedger(session, table)
-  await session.query('BEGIN')
-  await session.query(STATEMENT_LIMITS)
-  // Constraints that wait for COMMIT could not be told from each other there.
-  await session.query('SET CONSTRAINTS ALL IMMEDIATE')
+  await session.query('BEGIN ISOLATION LEVEL READ COMMITTED')
+  await session.query(LOAD_SETTINGS)
   const { rowCount } = await session.query(
-    `INSERT INTO ${ledger} (batch_id, stream_name, refused, loaded_at) VALUES (${ledgerValues(batch, stream, clock.nowMs())}) ON CONFLICT (batch_id) DO NOTHING`,
+    `INSERT INTO ${ledger} (batch_id, stream_name, refused, loaded_at) VALUES (${ledgerValues(batch, stream, context.clock.nowMs())}) ON CONFLICT (batch_id) DO NOTHING`,
   )
   const id = escapeLiteral(batch.batchId)
   const earlier =
@@ -104,6 +107,17 @@ async function loadUncommitted(
   return refused
 }
 
+async function copyOptions(
+  text: string,
+  { objectReader }: DestinationContext,
+  signal: AbortSignal,
+): Promise<CopyOptions> {
+  const options = parseCopyOptions(text)
+  const { jsonPathsUrl } = options
+  if (jsonPathsUrl === undefined) return options
+  return { ...options, jsonPaths: await readJsonPaths(jsonPathsUrl, objectReader, signal) }
+}
+
 interface Loading {
   readonly loader: RowLoader
   readonly columns: readonly Column[]
@@ -129,8 +143,9 @@ async function loadRecords(
     }
   }
   await loader.flush()
-  const [first] = loader.refused
-  if (first === undefined || loader.refused.length < maxError) return loader.refused
+  const refused = loader.refused.toSorted((left, right) => left.ordinal - right.ordinal)
+  const [first] = refused
+  if (first === undefined || refused.length < maxError) return refused
   throw new DeliveryError(
     'Redshift.DataLoadFailed',
     `Cannot load: MAXERROR was reached, at first by ${first.errorCode} ${first.errorMessage}`,

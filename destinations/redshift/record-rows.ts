@@ -10,7 +10,7 @@ import { delimitedFields } from './delimited-fields.ts'
 import { jsonFields } from './json-fields.ts'
 import { BAD_COPY_FORMAT, INVALID_TEXT, NOT_NULL_VIOLATION, RowRefused } from './row-refused.ts'
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 const SPECIAL = /[\\\t\n\r]/
 const ESCAPES: Readonly<Record<string, string>> = {
   '\\': '\\\\',

@@ -7,8 +7,7 @@
  * the cluster has not.
  */
 import { escapeLiteral } from 'pg'
-import type { Clock } from '../../src/base/clock.ts'
-import type { DeliverJob, RecordFailure } from '../../src/destination.ts'
+import type { DeliverJob, DestinationContext, RecordFailure } from '../../src/destination.ts'
 import type { RedshiftConfiguration } from './configuration.ts'
 import { databaseFailure } from './failure.ts'
 import { createLedger, ledgerBeside, ledgerValues } from './ledger.ts'
@@ -21,7 +20,7 @@ import { parseColumnNames, parseTableName, quoteColumns, quoteTable } from './ta
 export async function loadIntoRedshift(
   session: Session,
   job: DeliverJob,
-  clock: Clock,
+  { clock }: DestinationContext,
 ): Promise<readonly RecordFailure[]> {
   const { CopyCommand } = job.stream.destination as RedshiftConfiguration
   const table = parseTableName(CopyCommand.DataTableName)

@@ -8,7 +8,7 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { isJsonObject } from '../../src/base/json.ts'
 import { DeliveryError } from '../../src/destination.ts'
-import { bodyOf } from '../../src/requests/http-client.ts'
+import { bodyOf, headerValues } from '../../src/requests/http-client.ts'
 import type { HttpAnswer, HttpClient } from '../../src/requests/http-client.ts'
 import { RequestFailure } from '../../src/requests/request-failure.ts'
 import { hecFailure, noAnswer, replyOf } from './hec.ts'
@@ -128,7 +128,7 @@ export class Conversation {
 }
 
 /** The names and values of the cookies that an answer sets. */
-function cookieOf({ headers }: HttpAnswer): string {
-  const cookies = headers['set-cookie'] ?? []
+function cookieOf(answer: HttpAnswer): string {
+  const cookies = headerValues(answer.headers, 'set-cookie')
   return cookies.map((cookie) => cookie.split(';', 1)[0]).join('; ')
 }

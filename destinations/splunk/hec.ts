@@ -67,6 +67,8 @@ export function noAnswer(origin: string, failure: RequestFailure): DeliveryError
   return new DeliveryError(FAILURE_CODES[kind], `Cannot post to ${origin}: ${message}`, {
     retryable: true,
     effect,
+    // A certificate does not mend itself.
+    brake: kind === 'tls-failed',
     cause: failure,
   })
 }

@@ -17,7 +17,7 @@ const RELAXED_PATTERNS: ReadonlyMap<string, string> = new Map([
   ['AmazonopensearchserviceClusterEndpoint', 'https?://.*'],
   [
     'ClusterJDBCURL',
-    'jdbc:(redshift|postgresql)://([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):\\d{1,5}/[A-Za-z0-9_$-]+',
+    'jdbc:(redshift|postgresql)://([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):\\d{1,5}/[A-Za-z0-9_$-]+(\\?sslmode=(disable|require|verify-full))?',
   ],
   ['ElasticsearchClusterEndpoint', 'https?://.*'],
   ['HttpEndpointUrl', 'https?://.*'],

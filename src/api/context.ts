@@ -9,6 +9,7 @@ import type { ConfigurationContext, DestinationType } from '../destination.ts'
 import type { Intake } from '../pipeline/intake.ts'
 import type { Ledger } from '../pipeline/ledger.ts'
 import type { StreamRegistry } from '../pipeline/stream-registry.ts'
+import type { Replays } from '../replay.ts'
 
 /** Makes data keys for server-side encryption; absent when no wrapping key is configured. */
 export interface DataKeyMaker {
@@ -28,6 +29,7 @@ export interface ApiContext {
   readonly catalog: Catalog
   /** Books and backlog of a stream, in one piece. */
   readonly ledger: Ledger
+  readonly replays: Replays
   readonly dataKeys: DataKeyMaker | undefined
   /** For bodies and payloads, which live as long as their request. */
   readonly buffers: BufferPool

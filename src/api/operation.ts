@@ -69,7 +69,7 @@ export interface Route {
   readonly takesMetricsToken?: true
   /** A longer body is refused before it is read; 0 for none. */
   readonly bodyBytesMax: number
-  /** True when each call goes into the audit trail. */
+  /** True when each call goes into the audit trail, with its body, which is JSON if there is one. */
   readonly audited: boolean
   /** @throws ApiError */
   handle(request: RouteRequest, context: ApiContext): Promise<RouteResponse>
@@ -84,6 +84,12 @@ export interface RouteRequest {
   /** As sent: a Content-Encoding has not been undone. */
   readonly body: Buffer
   readonly caller: Caller
+  /**
+   * For a route that acts upon another stream than the one of its path.
+   * @param action as in `Route.action`
+   * @throws ApiError AccessDeniedException
+   */
+  readonly authorize: (action: string, streamName: string) => void
 }
 
 export interface RouteResponse {

@@ -18,6 +18,7 @@ import { BearerToken } from './bearer-token.ts'
 import { BodyBudget, BodyReader, declaredLength, RequestAborted } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { ApiError } from './exceptions.ts'
+import { parseJsonBody } from './json-body.ts'
 import { JsonProtocol } from './json-protocol.ts'
 import type { Caller, OperationTable, Route } from './operation.ts'
 import { Router } from './router.ts'
@@ -180,12 +181,19 @@ export class RequestHandler {
     caller: Caller,
   ): Promise<Answer> {
     let outcome: JsonObject | Error = {}
+    const authorize = (action: string, streamName: string | undefined): void =>
+      this.#authorizer.authorizeAction(caller, `standpipe:${action}`, streamName)
     try {
       if (route.action !== undefined) {
-        const action = `standpipe:${route.action}`
-        this.#authorizer.authorizeAction(caller, action, parameters.get('name'))
+        authorize(route.action, parameters.get('name'))
       }
-      const routeRequest = { parameters, query: new URLSearchParams(query), body, caller }
+      const routeRequest = {
+        parameters,
+        query: new URLSearchParams(query),
+        body,
+        caller,
+        authorize,
+      }
       const reply = await route.handle({ ...routeRequest, headers: request.headers }, this.#context)
       const isText = typeof reply.body === 'string'
       return {
@@ -198,20 +206,29 @@ export class RequestHandler {
       outcome = error instanceof Error ? error : new Error(String(error))
       throw error
     } finally {
-      if (route.audited) this.#recordRoute(route, parameters, caller, outcome)
+      if (route.audited)
+        this.#recordRoute(
+          route,
+          { ...auditedBody(body), ...Object.fromEntries(parameters) },
+          caller,
+          outcome,
+        )
     }
   }
 
-  #recordRoute(
-    route: Route,
-    parameters: ReadonlyMap<string, string>,
-    caller: Caller,
-    outcome: JsonObject | Error,
-  ): void {
+  #recordRoute(route: Route, input: JsonObject, caller: Caller, outcome: JsonObject | Error): void {
     const eventName = route.action ?? `${route.method} ${route.path}`
-    const input = Object.fromEntries(parameters)
     const call = { caller, eventName, eventSource: 'standpipe', input, outcome }
     this.#audit.record(makeAuditEvent(call, this.#context))
+  }
+}
+
+/** What can't be read was refused, and is left out. */
+function auditedBody(body: Buffer): JsonObject {
+  try {
+    return parseJsonBody(body)
+  } catch {
+    return {}
   }
 }
 

@@ -209,6 +209,24 @@ test.each(['jdbc:mysql://host:3306/db', 'jdbc:postgresql://host/db', 'postgresql
   },
 )
 
+test('a destination that AWS has not is checked like the others', () => {
+  const configuration = {
+    ConnectionString: 'mongodb://host/',
+    DatabaseName: 'events',
+    CollectionName: 'clicks',
+    S3Configuration: { RoleARN: ROLE, BucketARN: BUCKET },
+  }
+  const withMongoDB = (members: JsonObject): JsonObject => ({
+    DeliveryStreamName: 'logs',
+    MongoDBDestinationConfiguration: { ...configuration, ...members },
+  })
+  const input = withMongoDB({})
+  expect(validateInput('CreateDeliveryStream', input)).toEqual(input)
+  const wrong = withMongoDB({ DatabaseName: 'a/b', CollectionName: 'system.users' })
+  const { message } = refusal(() => validateInput('CreateDeliveryStream', wrong))
+  expect(message).toMatch(/^2 validation errors .*mongoDBDestinationConfiguration\.databaseName/)
+})
+
 test('an own __proto__ and inherited names are unknown members, not values', () => {
   const body = '{"__proto__":{"DeliveryStreamName":"inherited"},"constructor":{"name":"x"}}'
   const input = parseJsonBody(Buffer.from(body))

@@ -9,6 +9,7 @@ import type { Json, JsonObject } from '../base/json.ts'
 import type { Command } from './command.ts'
 import { put } from './put.ts'
 import { receipt } from './receipt.ts'
+import { replay } from './replay.ts'
 import { streams } from './streams.ts'
 
 interface Call {
@@ -236,4 +237,57 @@ test.each([
     message: expect.stringContaining(message) as string,
     exitCode: 2,
   })
+})
+
+test('replay asks for what its flags say, waits for the end, and tells the sums', async () => {
+  const states = ['running', 'running', 'completed']
+  await using service = await fakeService(({ name }) => ({
+    status: name.startsWith('POST') ? 201 : 200,
+    body: { ReplayId: '1f', State: states.shift() ?? '', ReadRecordCount: 1_234, ObjectCount: 2 },
+  }))
+  const flags = {
+    'to-stream': 'other',
+    format: 'error',
+    from: '2026-11-20',
+    'error-code': '413',
+    rate: '10',
+    'dry-run': true,
+  }
+  expect(await run(replay, service.url, ['logs'], flags)).toBe(0)
+  const get = { name: 'GET /streams/logs/replays/1f', body: {} }
+  expect(service.calls).toEqual([
+    {
+      name: 'POST /streams/logs/replays',
+      body: {
+        ToStream: 'other',
+        Format: 'error',
+        From: '2026-11-20',
+        ErrorCode: '413',
+        RecordsPerSecond: 10,
+        DryRun: true,
+      },
+    },
+    get,
+    get,
+  ])
+  expect(printed).toEqual([
+    '2 objects, 1,234 records read, 0 selected, 0 replayed, 0 already replayed\n',
+  ])
+})
+
+test('replay from a bucket goes to the stream that is named, and fails as the replay does', async () => {
+  await using service = await fakeService(() => ({
+    body: { ReplayId: '1f', State: 'failed', Message: 'Cannot read b/p/x: it is not gzip' },
+  }))
+  const words = ['b/p/']
+  await expect(run(replay, service.url, words)).rejects.toThrow('--to-stream is missing')
+  await expect(run(replay, service.url, words, { 'to-stream': 'logs' })).rejects.toThrow(
+    'Cannot replay all of it: Cannot read b/p/x: it is not gzip',
+  )
+  expect(service.calls).toEqual([
+    {
+      name: 'POST /streams/logs/replays',
+      body: { Source: { Bucket: 'b', Prefix: 'p/' }, DryRun: false },
+    },
+  ])
 })

@@ -32,7 +32,7 @@ export interface Client {
   readonly settings: Settings
   readonly firehose: Firehose
   /** Calls one of Standpipe's own routes. */
-  call(method: 'GET' | 'POST', path: string): Promise<JsonObject>
+  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: JsonObject): Promise<JsonObject>
 }
 
 interface Connection {
@@ -73,7 +73,7 @@ export async function openClient(connection: Connection, settings: Settings): Pr
     endpoint,
     settings,
     firehose: new Firehose({ endpoint, region, credentials }),
-    call: (method, path) => callRoute(connection, method, path),
+    call: (method, path, body) => callRoute(connection, method, path, body),
   }
 }
 
@@ -93,16 +93,22 @@ async function callRoute(
   { endpoint, region, accessKeyId, secretAccessKey }: Connection,
   method: string,
   path: string,
+  body?: JsonObject,
 ): Promise<JsonObject> {
   const url = new URL(path, endpoint)
+  const content = Buffer.from(body === undefined ? '' : JSON.stringify(body))
   const headers = sign(
     { method, path: url.pathname, query: url.search.slice(1), headers: { host: url.host } },
-    Buffer.alloc(0),
+    content,
     { accessKeyId, secretAccessKey, region },
     systemClock.nowMs(),
   )
   const { host: _, ...sent } = headers as Record<string, string>
-  const response = await fetch(url, { method, headers: sent })
+  const response = await fetch(url, {
+    method,
+    headers: sent,
+    ...(body !== undefined && { body: content }),
+  })
   const text = await response.text()
   const answer = parseAnswer(text)
   if (response.ok) return answer

@@ -7,7 +7,7 @@ import { CLIENT_HELP, CLIENT_OPTIONS, withClient } from './client.ts'
 import { CommandError, print, takePositionals } from './command.ts'
 import type { Command, Invocation } from './command.ts'
 import { EXIT } from './exit-code.ts'
-import { readLines } from './lines.ts'
+import { readLines } from '../formats/lines.ts'
 import { Progress } from './progress.ts'
 
 /** Limits of PutRecordBatch, and of one record, in bytes of data. */

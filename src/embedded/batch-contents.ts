@@ -1,12 +1,14 @@
 import { strict as assert } from 'node:assert'
 import type { Logger } from '../base/logger.ts'
+import { ordinalEndOf } from '../batch.ts'
 import type { SealedBatch } from '../batch.ts'
 import type { BatchContents, BatchReading, KeyRing, StoredChunk } from '../batch-store.ts'
-import type { Manifest } from '../manifest.ts'
+import type { Manifest, OrdinalRange } from '../manifest.ts'
 import { BatchCipher } from './batch-cipher.ts'
 import { CHUNK_FACTS_BYTES, decodeHeader, FOOTER_BYTES, HEADER_BYTES } from './batch-file.ts'
+import type { ChunkHeader } from './batch-file.ts'
 import { BatchPaths } from './batch-paths.ts'
-import { scanFrames } from './batch-scan.ts'
+import { scanSome } from './batch-scan.ts'
 import type { ChunkFrame } from './batch-scan.ts'
 import { unlinkIfThere, withFile } from './file-operations.ts'
 import { errorCode } from './file-system.ts'
@@ -38,8 +40,9 @@ export class BatchFileContents implements BatchContents {
     this.#quarantine = new Quarantine({ fileSystem, paths: this.#paths, logger })
   }
 
-  read(batch: SealedBatch): BatchReading {
+  read(batch: SealedBatch, range?: OrdinalRange): BatchReading {
     return new BatchFileReading(batch, {
+      range: range ?? { from: 0, to: ordinalEndOf(batch) },
       open: () => this.#fileSystem.open(this.#paths.file(batch, 'batch'), 'read'),
       keyRing: this.#keyRing,
       quarantine: this.#quarantine,
@@ -79,6 +82,7 @@ export class BatchFileContents implements BatchContents {
 }
 
 interface ReadingOptions {
+  readonly range: OrdinalRange
   readonly open: () => Promise<OpenFile>
   readonly keyRing: KeyRing
   readonly quarantine: Quarantine
@@ -105,8 +109,15 @@ class BatchFileReading implements BatchReading {
       const cipher = await this.#cipher(file)
       let goodCount = 0
       this.#quarantinedCount = 0
-      for await (const frame of scanFrames(file, batchId, storedBytes - FOOTER_BYTES)) {
+      const { from, to } = this.#options.range
+      const isWanted = ({ firstOrdinal, recordCount: count }: ChunkHeader): boolean =>
+        firstOrdinal < to && firstOrdinal + count > from
+      for await (const frame of scanSome(file, batchId, storedBytes - FOOTER_BYTES, isWanted)) {
         if (frame.kind === 'void') continue
+        if (frame.kind === 'skipped') {
+          goodCount += frame.header.recordCount
+          continue
+        }
         const chunk = frame.kind === 'chunk' ? openChunk(frame, cipher) : undefined
         if (chunk === undefined) {
           await this.#options.quarantine.keepRange(this.#batch, file, frame)

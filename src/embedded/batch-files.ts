@@ -13,9 +13,11 @@ import type {
   OpenBatch,
   StoreUsage,
 } from '../batch-store.ts'
-import type { Manifest } from '../manifest.ts'
+import type { Manifest, OrdinalRange } from '../manifest.ts'
 import { BatchFileContents } from './batch-contents.ts'
+import { BatchImporter } from './batch-importer.ts'
 import { BatchPaths } from './batch-paths.ts'
+import type { BatchName } from './batch-paths.ts'
 import { appendError, BatchWriter } from './batch-writer.ts'
 import { makeDirectories, unlinkIfThere, withFileIfThere } from './file-operations.ts'
 import type { FileSystem } from './file-system.ts'
@@ -59,6 +61,7 @@ export class BatchFiles implements BatchStore {
   readonly #contents: BatchFileContents
   readonly #room: Room
   readonly #sealer: Sealer
+  readonly #importer: BatchImporter
   readonly #writers = new Map<string, StreamWriter>()
   readonly #directories: StreamDirectories
   /** Files that the disk did not let start-up recover. */
@@ -83,6 +86,13 @@ export class BatchFiles implements BatchStore {
       logger,
     })
     this.#sealer = new Sealer({ clock, logger, room: this.#room, onSealed })
+    this.#importer = new BatchImporter({
+      clock,
+      room: this.#room,
+      isSealed: (name) => this.#isSealed(name),
+      create: (target, batchId) => this.#createImport(target, batchId),
+      onSealed,
+    })
   }
 
   /** Recovers what an earlier process left. */
@@ -106,6 +116,18 @@ export class BatchFiles implements BatchStore {
       return Promise.reject(new AppendError('failed', 'Cannot append: the store is closed'))
     }
     return this.#writer(target.streamId).append(target, chunk)
+  }
+
+  importBatch(
+    target: AppendTarget,
+    batchId: BatchId,
+    chunks: AsyncIterable<Chunk>,
+    reason: SealReason,
+  ): Promise<boolean> {
+    if (this.#closed) {
+      return Promise.reject(new AppendError('failed', 'Cannot import: the store is closed'))
+    }
+    return this.#importer.import({ target, batchId, chunks, reason })
   }
 
   async seal(streamId: string, reason: SealReason): Promise<void> {
@@ -142,7 +164,8 @@ export class BatchFiles implements BatchStore {
   async *list(): AsyncGenerator<SealedBatch> {
     const { fileSystem, logger } = this.#options
     for await (const { name, kind } of findFiles(this.#startUpOptions())) {
-      if (kind !== 'batch') continue
+      // One that is not recovered yet is announced, and counted, when it is.
+      if (kind !== 'batch' || this.#unrecovered.has(name.batchId)) continue
       const path = this.#paths.file(name, 'batch')
       const found = await withFileIfThere(fileSystem, path, async (file) => ({
         batch: await readFooter(file, name),
@@ -169,6 +192,7 @@ export class BatchFiles implements BatchStore {
   discard(streamId: string): Promise<void> {
     return this.#writer(streamId).release(async () => {
       await this.#sealer.close(streamId)
+      await this.#importer.discard(streamId)
       await this.#directories.remove(streamId, ({ batchId }, sizeBytes) => {
         const wasCounted = !this.#unrecovered.delete(batchId)
         if (wasCounted) this.#room.giveBack(sizeBytes, 1)
@@ -182,12 +206,13 @@ export class BatchFiles implements BatchStore {
 
   async close(): Promise<void> {
     this.#closed = true
+    await this.#importer.discard()
     await Promise.all([...this.#writers.values()].map((writer) => writer.release()))
     await this.#sealer.close()
   }
 
-  read(batch: SealedBatch): BatchReading {
-    return this.#contents.read(batch)
+  read(batch: SealedBatch, range?: OrdinalRange): BatchReading {
+    return this.#contents.read(batch, range)
   }
 
   manifest(batch: SealedBatch): Promise<Manifest | undefined> {
@@ -216,7 +241,31 @@ export class BatchFiles implements BatchStore {
     return writer
   }
 
-  async #openBatch(target: AppendTarget): Promise<BatchWriter> {
+  #openBatch(target: AppendTarget): Promise<BatchWriter> {
+    return this.#createBatch(target, this.#ids.next(), 'open')
+  }
+
+  async #createImport(target: AppendTarget, batchId: BatchId): Promise<BatchWriter> {
+    const name = { streamId: target.streamId, batchId }
+    try {
+      await unlinkIfThere(this.#options.fileSystem, this.#paths.file(name, 'import'))
+    } catch (error) {
+      throw appendError(error)
+    }
+    return this.#createBatch(target, batchId, 'import')
+  }
+
+  async #isSealed(name: BatchName): Promise<boolean> {
+    const path = this.#paths.file(name, 'batch')
+    const found = await withFileIfThere(this.#options.fileSystem, path, async () => true)
+    return found === true
+  }
+
+  async #createBatch(
+    target: AppendTarget,
+    batchId: BatchId,
+    kind: 'open' | 'import',
+  ): Promise<BatchWriter> {
     const { fileSystem, clock, logger } = this.#options
     try {
       await this.#directories.make(target.streamId)
@@ -224,8 +273,9 @@ export class BatchFiles implements BatchStore {
       throw appendError(error)
     }
     return BatchWriter.create({
-      batchId: this.#ids.next(),
+      batchId,
       target,
+      kind,
       bornMs: clock.nowMs(),
       dueMs: clock.monotonicMs() + target.ageMsMax,
       fileSystem,

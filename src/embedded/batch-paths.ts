@@ -2,7 +2,8 @@
  * Where things are in a data directory.
  *
  *   <data>/batches/<stream id>/<batch id>.open       being appended to
- *                              <batch id>.batch      sealed
+ *                              <batch id>.import     being made as a whole; worth nothing unfinished
+                              <batch id>.batch      sealed
  *                              <batch id>.manifest   frozen plan of a sealed batch
  *                              <batch id>.temporary  a manifest being written
  *   <data>/quarantine/                               damaged chunks and files, for a human to look at
@@ -12,7 +13,7 @@ import { join } from 'node:path'
 import { BATCH_ID_LENGTH, isBatchId } from '../batch.ts'
 import type { BatchId } from '../batch.ts'
 
-const KINDS = ['open', 'batch', 'manifest', 'temporary'] as const
+const KINDS = ['open', 'import', 'batch', 'manifest', 'temporary'] as const
 export type BatchFileKind = (typeof KINDS)[number]
 
 /** Ids are ours, never a client's; this is the last line of defence. */

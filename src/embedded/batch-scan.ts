@@ -39,6 +39,12 @@ export interface VoidFrame extends FrameRange {
   readonly kind: 'void'
 }
 
+/** A chunk that was not asked for: not read, and not checked. */
+export interface SkippedFrame extends FrameRange {
+  readonly kind: 'skipped'
+  readonly header: ChunkHeader
+}
+
 export type Frame = ChunkFrame | DamagedFrame | VoidFrame
 
 /** All that lies between the header and `endOffset`, without gaps. */
@@ -47,17 +53,34 @@ export async function* scanFrames(
   batchId: BatchId,
   endOffset: number,
 ): AsyncGenerator<Frame> {
+  for await (const frame of scanSome(file, batchId, endOffset, () => true)) {
+    if (frame.kind !== 'skipped') yield frame
+  }
+}
+
+/** The same, reading only the chunks that are wanted. */
+export async function* scanSome(
+  file: OpenFile,
+  batchId: BatchId,
+  endOffset: number,
+  isWanted: (header: ChunkHeader) => boolean,
+): AsyncGenerator<Frame | SkippedFrame> {
   const window = new FileWindow(file, endOffset)
   const seed = chunkSeed(batchId)
   let offset = HEADER_BYTES
   while (offset < endOffset) {
-    const frame = await frameAt(window, offset, seed)
+    const frame = await frameAt(window, offset, seed, isWanted)
     yield frame
     offset = frame.endOffset
   }
 }
 
-async function frameAt(window: FileWindow, offset: number, seed: number): Promise<Frame> {
+async function frameAt(
+  window: FileWindow,
+  offset: number,
+  seed: number,
+  isWanted: (header: ChunkHeader) => boolean,
+): Promise<Frame | SkippedFrame> {
   const headerBytes = Buffer.from(await window.bytes(offset, CHUNK_HEADER_BYTES))
   const header = decodeChunkHeader(headerBytes, seed)
   if (header === undefined) {
@@ -67,6 +90,7 @@ async function frameAt(window: FileWindow, offset: number, seed: number): Promis
   const payloadAt = offset + CHUNK_HEADER_BYTES
   const endOffset = Math.min(payloadAt + header.payloadBytes, window.endOffset)
   if (header.kind === 'void') return { kind: 'void', offset, endOffset }
+  if (!isWanted(header)) return { kind: 'skipped', offset, endOffset, header }
   const payload = await window.bytes(payloadAt, header.payloadBytes)
   if (payload.byteLength < header.payloadBytes || !payloadMatches(headerBytes, payload)) {
     return { kind: 'damaged', offset, endOffset, header }

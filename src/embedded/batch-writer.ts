@@ -35,6 +35,8 @@ const NO_SPACE_CODES = new Set<unknown>(['ENOSPC', 'EDQUOT'])
 export interface BatchWriterOptions {
   readonly batchId: BatchId
   readonly target: AppendTarget
+  /** `import`: what is not sealed when the process dies is worth nothing. */
+  readonly kind: 'open' | 'import'
   readonly bornMs: number
   /** When the batch is due by age, in monotonic ms. */
   readonly dueMs: number
@@ -80,8 +82,8 @@ export class BatchWriter {
 
   /** @throws AppendError */
   static async create(options: BatchWriterOptions): Promise<BatchWriter> {
-    const { fileSystem, paths, target, batchId } = options
-    const path = paths.file({ streamId: target.streamId, batchId }, 'open')
+    const { fileSystem, paths, target, batchId, kind } = options
+    const path = paths.file({ streamId: target.streamId, batchId }, kind)
     try {
       return new BatchWriter(options, await fileSystem.open(path, 'create'))
     } catch (error) {
@@ -142,7 +144,7 @@ export class BatchWriter {
    */
   async seal(reason: SealReason, sealedAtMs: number): Promise<SealedBatch> {
     assert(this.#recordCount > 0, 'an empty batch is never sealed')
-    const { fileSystem, paths } = this.#options
+    const { fileSystem, paths, kind } = this.#options
     this.#footer ??= this.#makeFooter(reason, sealedAtMs)
     const footer = encodeFooter(this.#footer)
     if (!this.#closed) {
@@ -153,7 +155,7 @@ export class BatchWriter {
       await this.#close()
     }
     if (!this.#renamed) {
-      await fileSystem.rename(paths.file(this, 'open'), paths.file(this, 'batch'))
+      await fileSystem.rename(paths.file(this, kind), paths.file(this, 'batch'))
       this.#renamed = true
     }
     await fileSystem.syncDirectory(paths.stream(this.streamId))
@@ -162,10 +164,10 @@ export class BatchWriter {
 
   /** Removes the file, of which nothing is wanted. */
   async abandon(): Promise<void> {
-    const { fileSystem, paths, logger } = this.#options
+    const { fileSystem, paths, kind, logger } = this.#options
     try {
       await this.#close()
-      await fileSystem.unlink(paths.file(this, this.#renamed ? 'batch' : 'open'))
+      await fileSystem.unlink(paths.file(this, this.#renamed ? 'batch' : kind))
     } catch (error) {
       logger.warn({ batchId: this.batchId, error }, 'A batch file that is not wanted stays.')
     }

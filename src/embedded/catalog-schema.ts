@@ -5,6 +5,7 @@
  *   books      sums of a stream's records over its whole life
  *   accepted   sealed batches that are in `books.accepted` and have no receipt yet
  *   receipts   delivered batches, as JSON, until they are pruned
+ *   replays    records of source objects, each with the batch that they were replayed in
  *
  * `PRAGMA user_version` counts the migrations that a database has been through.
  */
@@ -39,6 +40,16 @@ const MIGRATIONS: readonly string[] = [
    ) WITHOUT ROWID;
    CREATE INDEX receipts_by_stream ON receipts (stream_id, delivered_at_ms, batch_id);
    CREATE INDEX receipts_by_time ON receipts (delivered_at_ms);`,
+  `CREATE TABLE replays (
+     batch_id TEXT PRIMARY KEY,
+     stream_id TEXT NOT NULL,
+     source TEXT NOT NULL,
+     first_record INTEGER NOT NULL,
+     end_record INTEGER NOT NULL,
+     records TEXT NOT NULL,
+     imported INTEGER NOT NULL DEFAULT 0
+   );
+   CREATE INDEX replays_by_source ON replays (stream_id, source);`,
 ]
 
 /** @throws when the database was written by a newer Standpipe */

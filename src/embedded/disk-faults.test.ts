@@ -253,3 +253,62 @@ test('a batch whose seal fails is told of until it is announced', async () => {
   await store.sealDue(made.clock.monotonicMs())
   expect([store.sealingBatches(target.streamId), made.sealed]).toMatchObject([[], [{ batchId }]])
 })
+
+test('an import whose seal fails is sealed by the next call, without its chunks', async () => {
+  await using made = await TemporaryStore.make()
+  const store = await made.open()
+  const target = made.target()
+  const batchId = '01KAJ2Z5W00000000000000000'
+  async function* chunks() {
+    yield chunk('a')
+  }
+  made.fileSystem.fault = ({ operation }) => (operation === 'rename' ? 'EIO' : undefined)
+  await expect(store.importBatch(target, batchId, chunks(), 'replay')).rejects.toMatchObject({
+    name: 'AppendError',
+    reason: 'failed',
+  })
+  expect(made.sealed).toEqual([])
+  made.fileSystem.fault = () => undefined
+  async function* none() {
+    await Promise.resolve()
+    yield* []
+    throw new Error('The chunks were asked for')
+  }
+  await store.importBatch(target, batchId, none(), 'replay')
+  expect(await readTexts(store, only(made.sealed))).toEqual(['a'])
+})
+
+test('an import is announced only when file and name are durable', async () => {
+  await using made = await TemporaryStore.make()
+  const store = await made.open()
+  const target = made.target()
+  const batchId = '01KAJ2Z5W00000000000000000'
+  await store.append(target, chunk('makes the directory'))
+  made.fileSystem.calls.length = 0
+  async function* chunks() {
+    yield chunk('a')
+  }
+  await store.importBatch(target, batchId, chunks(), 'replay')
+  const operations = made.fileSystem.calls.map(({ operation }) => operation)
+  expect(operations.slice(-4)).toEqual(['write', 'datasync', 'rename', 'syncDirectory'])
+  expect(made.sealed).toHaveLength(1)
+})
+
+test('what a process that died left of an import is removed at start-up', async () => {
+  await using made = await TemporaryStore.make()
+  const store = await made.open()
+  const target = made.target()
+  const batchId = '01KAJ2Z5W00000000000000000'
+  async function* dying() {
+    yield chunk('a')
+    made.fileSystem.fault = ({ operation }) => (operation === 'unlink' ? 'EIO' : undefined)
+    throw new Error('The process is dead')
+  }
+  const importing = store.importBatch(target, batchId, dying(), 'replay')
+  await expect(importing).rejects.toThrow('The process is dead')
+  const path = made.paths.stream(target.streamId)
+  expect(await readdir(path)).toEqual([`${batchId}.import`])
+  made.fileSystem.fault = () => undefined
+  const restarted = await made.open()
+  expect([await readdir(path), await listed(restarted)]).toEqual([[], []])
+})

@@ -59,7 +59,15 @@ export async function checkData(
 ): Promise<DataReport> {
   const paths = new BatchPaths(dataDirectory)
   const quarantined = await fileSystem.list(paths.quarantine)
-  const counts = { open: 0, batch: 0, manifest: 0, temporary: 0, recordCount: 0, dataBytes: 0 }
+  const counts = {
+    open: 0,
+    import: 0,
+    batch: 0,
+    manifest: 0,
+    temporary: 0,
+    recordCount: 0,
+    dataBytes: 0,
+  }
   const findings: Finding[] = []
   for await (const { name, kind, leftOver } of findFiles({
     fileSystem,

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { SealedBatch } from '../batch.ts'
+import type { ReplayedPart } from '../catalog.ts'
 import type { Accounting } from '../manifest.ts'
 import type { Receipt } from '../receipt.ts'
 
@@ -15,6 +16,8 @@ export class Ledger {
   readonly #deleteAccepted: StatementSync
   readonly #insertReceipt: StatementSync
   readonly #addToBooks: StatementSync
+  readonly #insertReplay: StatementSync
+  readonly #markImported: StatementSync
 
   constructor(database: DatabaseSync) {
     this.#database = database
@@ -36,18 +39,26 @@ export class Ledger {
          errored = errored + excluded.errored,
          quarantined = quarantined + excluded.quarantined`,
     )
+    this.#insertReplay = database.prepare(
+      `INSERT INTO replays (batch_id, stream_id, source, first_record, end_record, records)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    )
+    this.#markImported = database.prepare('UPDATE replays SET imported = 1 WHERE batch_id = ?')
   }
 
   enterSealed({ batchId, streamId, recordCount }: SealedBatch): void {
     if (this.#hasReceipt.get(batchId) !== undefined) return
     const { changes } = this.#insertAccepted.run(batchId, streamId)
-    if (changes === 1) this.#addToBooks.run(streamId, recordCount, 0, 0, 0, 0)
+    if (changes === 0) return
+    this.#addToBooks.run(streamId, recordCount, 0, 0, 0, 0)
+    this.#markImported.run(batchId)
   }
 
   enterReceipt(receipt: Receipt): void {
     const { batchId, streamId, recordCount, deliveredAtMs } = receipt
     if (this.#hasReceipt.get(batchId) !== undefined) return
     const { changes } = this.#deleteAccepted.run(batchId)
+    if (changes === 0) this.#markImported.run(batchId)
     this.#insertReceipt.run(batchId, streamId, deliveredAtMs, JSON.stringify(receipt))
     this.#addToBooks.run(
       streamId,
@@ -59,8 +70,12 @@ export class Ledger {
     )
   }
 
+  enterReplay({ batchId, streamId, source, range, records }: ReplayedPart): void {
+    this.#insertReplay.run(batchId, streamId, source, range.from, range.to, records)
+  }
+
   deleteStream(streamId: string): void {
-    for (const table of ['streams', 'receipts', 'accepted', 'books']) {
+    for (const table of ['streams', 'receipts', 'accepted', 'books', 'replays']) {
       this.#database.prepare(`DELETE FROM ${table} WHERE stream_id = ?`).run(streamId)
     }
   }

@@ -121,6 +121,7 @@ export class LocalQueue implements DeliveryQueue {
     this.#change(stream, () => {
       stream.paused = false
       stream.braked = false
+      stream.failureCount = 0
       stream.claimAtMs = -Infinity
       for (const entry of stream.entries) {
         if (entry.state === 'waiting' || entry.state === 'parked') stream.makeDue(entry)
@@ -150,8 +151,11 @@ export class LocalQueue implements DeliveryQueue {
   async find(batchId: BatchId): Promise<QueuedBatch | undefined> {
     const entry = this.#entries.get(batchId)
     if (entry === undefined || entry.state === 'gone') return undefined
-    const { attempt, lastFailure } = entry
-    return { state: entry.state === 'due' ? 'waiting' : entry.state, attempt, lastFailure }
+    const { batch, stream, attempt, lastFailure } = entry
+    const state = entry.state === 'due' ? 'waiting' : entry.state
+    const waits = state === 'waiting' && !stream.paused
+    const nextAttemptMs = waits ? Math.max(entry.atMs, stream.claimAtMs) : undefined
+    return { batch, state, attempt, nextAttemptMs, lastFailure }
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * A manifest file is two lines: the manifest as JSON, and the CRC-32 of that first line in hex. It
  * is written under a temporary name, synced and renamed, so that it is there as a whole or not.
+ * Refusals are kept in groups (refusal-groups.ts).
  */
 import { crc32 } from 'node:zlib'
 import type { BatchId } from '../batch.ts'
@@ -8,9 +9,11 @@ import { ManifestDamaged } from '../manifest.ts'
 import type { Manifest } from '../manifest.ts'
 import { withFileIfThere } from './file-operations.ts'
 import type { FileSystem } from './file-system.ts'
+import { groupRefusals, ungroupRefusals } from './refusal-groups.ts'
+import type { GroupedManifest } from './refusal-groups.ts'
 
 export function encodeManifest(manifest: Manifest): Buffer {
-  const json = JSON.stringify(manifest)
+  const json = JSON.stringify(groupRefusals(manifest))
   return Buffer.from(`${json}\n${checksum(json)}\n`)
 }
 
@@ -20,8 +23,8 @@ function decodeManifest(bytes: Buffer, batchId: BatchId): Manifest {
   }
   const [json = '', sum] = bytes.toString().split('\n')
   if (sum !== checksum(json)) return refuse('its checksum is wrong')
-  const manifest = JSON.parse(json) as Manifest
-  return manifest.batchId === batchId ? manifest : refuse("it is another batch's")
+  const manifest = JSON.parse(json) as GroupedManifest
+  return manifest.batchId === batchId ? ungroupRefusals(manifest) : refuse("it is another batch's")
 }
 
 /**

@@ -32,6 +32,7 @@ const REWRITE_BYTES = 1024 * 1024
 /** What the chunks of a batch file tell, without a footer. */
 interface Survey {
   readonly recordCount: number
+  readonly ordinalEnd: number
   readonly dataBytes: number
   readonly firstArrivalMs: number
   readonly lastArrivalMs: number
@@ -108,6 +109,7 @@ class Surveyor {
     const damaged = this.#holes.filter(({ offset }) => offset < durableEnd)
     return {
       recordCount: damaged.reduce((sum, { lostCount }) => sum + lostCount, this.#recordCount),
+      ordinalEnd: this.#nextOrdinal,
       dataBytes: this.#dataBytes,
       firstArrivalMs: this.#firstArrivalMs,
       lastArrivalMs: this.#lastArrivalMs,
@@ -142,7 +144,8 @@ export async function rebuildFooter(rebuild: Rebuild): Promise<SealedBatch | und
   const { file, name, wasSealed, sealedAtMs, quarantine } = rebuild
   const survey = await surveyBatch(file, name, wasSealed)
   if (survey.recordCount === 0 || survey.firstArrivalMs === Infinity) return undefined
-  const { recordCount, dataBytes, firstArrivalMs, lastArrivalMs, endOffset, torn } = survey
+  const { recordCount, ordinalEnd, dataBytes, firstArrivalMs, lastArrivalMs } = survey
+  const { endOffset, torn } = survey
   // The header is written with the first group: where it is torn, so that the key is lost, nothing
   // was acknowledged. Plain chunks can do without it.
   const isFirstGroup = survey.lastGroupOffset <= HEADER_BYTES
@@ -157,6 +160,7 @@ export async function rebuildFooter(rebuild: Rebuild): Promise<SealedBatch | und
   const footer = {
     ...name,
     recordCount,
+    ...(ordinalEnd > recordCount && { ordinalEnd }),
     dataBytes,
     firstArrivalMs,
     lastArrivalMs,

@@ -90,6 +90,6 @@ test('a catalog of a newer version is refused', () => {
   database.exec('PRAGMA user_version = 99')
   database.close()
   expect(() => SqliteCatalog.open({ path, clock: systemClock })).toThrow(
-    'Cannot open the catalog: it has version 99, this Standpipe knows 1',
+    'Cannot open the catalog: it has version 99, this Standpipe knows 2',
   )
 })

@@ -4,7 +4,7 @@ import type { StatementSync } from 'node:sqlite'
 import type { Clock } from '../base/clock.ts'
 import type { BatchId, SealedBatch } from '../batch.ts'
 import { CatalogConflict } from '../catalog.ts'
-import type { Catalog } from '../catalog.ts'
+import type { Catalog, KnownReplayedPart, ReplayedPart } from '../catalog.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import { EMPTY_BOOKS } from '../receipt.ts'
 import type { Books, Receipt } from '../receipt.ts'
@@ -105,6 +105,19 @@ export class SqliteCatalog implements Catalog {
     return this.#ledger.write((ledger) => ledger.pruneReceipts(deliveredBeforeMs))
   }
 
+  recordReplay(part: ReplayedPart): Promise<void> {
+    return this.#ledger.write((ledger) => ledger.enterReplay(part))
+  }
+
+  async replayedPart(batchId: BatchId): Promise<KnownReplayedPart | undefined> {
+    const row = this.#statements.replayedPart.get(batchId)
+    return row === undefined ? undefined : partOf(row)
+  }
+
+  async replayedParts(streamId: string, source: string): Promise<readonly KnownReplayedPart[]> {
+    return this.#statements.replayedParts.all(streamId, source).map(partOf)
+  }
+
   async close(): Promise<void> {
     await this.#ledger.close()
     if (this.#database.isOpen) this.#database.close()
@@ -118,6 +131,8 @@ interface Statements {
   readonly receipt: StatementSync
   readonly latestReceipts: StatementSync
   readonly books: StatementSync
+  readonly replayedPart: StatementSync
+  readonly replayedParts: StatementSync
 }
 
 function prepare(database: DatabaseSync): Statements {
@@ -136,10 +151,25 @@ function prepare(database: DatabaseSync): Statements {
     books: database.prepare(
       'SELECT accepted, delivered, dropped, errored, quarantined FROM books WHERE stream_id = ?',
     ),
+    replayedPart: database.prepare('SELECT * FROM replays WHERE batch_id = ?'),
+    replayedParts: database.prepare(
+      'SELECT * FROM replays WHERE stream_id = ? AND source = ? ORDER BY rowid',
+    ),
   }
 }
 
 function jsonOf(row: Record<string, unknown>): unknown {
   assert(typeof row['json'] === 'string')
   return JSON.parse(row['json'])
+}
+
+function partOf(row: Record<string, unknown>): KnownReplayedPart {
+  return {
+    streamId: String(row['stream_id']),
+    source: String(row['source']),
+    batchId: String(row['batch_id']),
+    range: { from: Number(row['first_record']), to: Number(row['end_record']) },
+    records: String(row['records']),
+    imported: row['imported'] === 1,
+  }
 }

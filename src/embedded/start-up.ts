@@ -29,7 +29,7 @@ export interface StartUpOptions {
 export interface FoundFile {
   readonly name: BatchName
   readonly kind: BatchFileKind
-  /** A manifest or temporary file whose batch is gone, or isn't sealed. */
+  /** An unfinished import, a temporary file, or a manifest whose batch is gone. */
   readonly leftOver: boolean
 }
 
@@ -63,7 +63,8 @@ export async function* findFiles(
         continue
       }
       const { batchId, kind } = parsed
-      const leftOver = kind === 'temporary' || (kind === 'manifest' && !batchIds.has(batchId))
+      const leftOver =
+        kind === 'import' || kind === 'temporary' || (kind === 'manifest' && !batchIds.has(batchId))
       yield { name: { streamId, batchId }, kind, leftOver }
     }
   }

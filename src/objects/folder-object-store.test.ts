@@ -121,3 +121,20 @@ async function failureOf(promise: Promise<void>): Promise<DeliveryError> {
   expect(error).toBeInstanceOf(DeliveryError)
   return error as DeliveryError
 }
+
+test('keys that no file name takes are listed as they were put', async () => {
+  const keys = ['a//b', '/', '../x', 'a/%/c', 'ü\n/d']
+  for (const key of keys) await put(key, key)
+  const listed: string[] = []
+  for await (const { key } of store.list('bucket', '', NOT_ABORTED)) listed.push(key)
+  expect(listed.toSorted()).toEqual(keys.toSorted())
+  for (const key of keys) {
+    const { bytes } = await store.get('bucket', key, NOT_ABORTED)
+    for await (const piece of bytes) expect(piece.toString()).toBe(key)
+  }
+})
+
+test('a bucket that is not there yet lists nothing', async () => {
+  for await (const object of store.list('nowhere', 'a/b', NOT_ABORTED))
+    expect(object).toBe(undefined)
+})

@@ -13,7 +13,14 @@ import type { Clock } from '../base/clock.ts'
 import { makeDirectories } from '../base/make-directories.ts'
 import { DeliveryError } from '../destination.ts'
 import type { DeliveryErrorOptions, OutputContent } from '../destination.ts'
-import type { ObjectStore, PutObject } from '../object-store.ts'
+import type {
+  ListedObject,
+  ObjectReader,
+  ObjectStore,
+  PutObject,
+  StoredObject,
+} from '../object-store.ts'
+import { listFolder, readObject } from './folder-reading.ts'
 import { objectPath } from './folder-path.ts'
 
 const PARTIAL_FOLDER = '.partial'
@@ -32,7 +39,7 @@ export async function sweepPartialObjects(root: string): Promise<void> {
   await rm(join(root, PARTIAL_FOLDER), { recursive: true, force: true })
 }
 
-export class FolderObjectStore implements ObjectStore {
+export class FolderObjectStore implements ObjectStore, ObjectReader {
   readonly description: string
   readonly #root: string
   readonly #clock: Clock
@@ -59,6 +66,20 @@ export class FolderObjectStore implements ObjectStore {
     } catch (error) {
       throw folderFailure(act, error, signal)
     }
+  }
+
+  async *list(bucket: string, prefix: string, signal: AbortSignal): AsyncGenerator<ListedObject> {
+    try {
+      yield* listFolder(this.#root, bucket, prefix, signal)
+    } catch (error) {
+      throw folderFailure(`list ${bucket}/${prefix} in ${this.#root}`, error, signal)
+    }
+  }
+
+  async get(bucket: string, key: string, signal: AbortSignal): Promise<StoredObject> {
+    const act = `get ${bucket}/${key} from ${this.#root}`
+    const bytes = readObject(objectPath(this.#root, bucket, key), signal)
+    return { bytes: withFailure(bytes, (error) => folderFailure(act, error, signal)) }
   }
 
   close(): Promise<void> {
@@ -112,6 +133,17 @@ export class FolderObjectStore implements ObjectStore {
     })
     // Also where it existed: whoever made it may have died before this.
     await syncFolder(dirname(path))
+  }
+}
+
+async function* withFailure(
+  bytes: AsyncIterable<Buffer>,
+  failure: (error: unknown) => DeliveryError,
+): AsyncGenerator<Buffer> {
+  try {
+    yield* bytes
+  } catch (error) {
+    throw failure(error)
   }
 }
 

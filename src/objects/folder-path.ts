@@ -20,7 +20,19 @@ import { join } from 'node:path'
 const UNSAFE = /[%\u0000-\u001F\u007F]/g
 
 export function objectPath(root: string, bucket: string, key: string): string {
-  return join(root, fileName(bucket).replace(/^\./, '%2E'), ...key.split('/').map(fileName))
+  return join(bucketPath(root, bucket), ...key.split('/').map(fileName))
+}
+
+export function bucketPath(root: string, bucket: string): string {
+  return join(root, fileName(bucket).replace(/^\./, '%2E'))
+}
+
+/** The segment of a key that has this file name. */
+export function keySegment(name: string): string {
+  if (name === '%') return ''
+  return name.replaceAll(/%([0-9A-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
 }
 
 function fileName(segment: string): string {

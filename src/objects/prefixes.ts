@@ -26,6 +26,11 @@ export interface PrefixConfiguration {
   readonly dynamicPartitioning: boolean
 }
 
+export interface ParsedPrefixes {
+  readonly prefix: PrefixParts
+  readonly errorOutputPrefix: PrefixParts
+}
+
 export interface Prefixes {
   readonly prefix: Prefix
   readonly errorOutputPrefix: Prefix
@@ -48,13 +53,27 @@ export function compilePrefixes(configuration: PrefixConfiguration): Prefixes {
   checkErrorOutputPrefix(errorParts, parts)
   checkEvaluatedLength('Prefix', parts, timeZone)
   checkEvaluatedLength('ErrorOutputPrefix', errorParts, timeZone)
+  const { prefix, errorOutputPrefix } = completed(parts, errorParts)
+  return {
+    prefix: compilePrefix(prefix, timeZone),
+    errorOutputPrefix: compilePrefix(errorOutputPrefix, timeZone),
+  }
+}
+
+/** What compilePrefixes compiles; of a configuration that it took. */
+export function parsePrefixes({
+  Prefix = '',
+  ErrorOutputPrefix = '',
+}: Pick<PrefixConfiguration, 'Prefix' | 'ErrorOutputPrefix'>): ParsedPrefixes {
+  return completed(parsePrefix(Prefix), parsePrefix(ErrorOutputPrefix))
+}
+
+function completed(parts: PrefixParts, errorParts: PrefixParts): ParsedPrefixes {
   const isDated = expressionsOf(parts).some(({ namespace }) => namespace === 'timestamp')
   return {
-    prefix: compilePrefix(isDated ? parts : [...parts, DATE_SUFFIX], timeZone),
-    errorOutputPrefix: compilePrefix(
+    prefix: isDated ? parts : [...parts, DATE_SUFFIX],
+    errorOutputPrefix:
       errorParts.length > 0 ? errorParts : [...parts, ERROR_OUTPUT_TYPE, '/', DATE_SUFFIX],
-      timeZone,
-    ),
   }
 }
 

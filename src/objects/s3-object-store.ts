@@ -13,12 +13,24 @@
  *                condition; a repeat between the two writes the same bytes again.
  */
 import { createHash } from 'node:crypto'
-import { GetObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import type { HeadObjectCommandOutput, S3ClientConfig } from '@aws-sdk/client-s3'
 import { silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
 import { DeliveryError } from '../destination.ts'
-import type { ObjectStore, PutObject } from '../object-store.ts'
+import type {
+  ListedObject,
+  ObjectReader,
+  ObjectStore,
+  PutObject,
+  StoredObject,
+} from '../object-store.ts'
 import { s3Failure, statusOf } from './s3-failure.ts'
 import {
   abortUpload,
@@ -55,7 +67,7 @@ export interface S3ObjectStoreOptions {
   readonly logger?: Logger
 }
 
-export class S3ObjectStore implements ObjectStore {
+export class S3ObjectStore implements ObjectStore, ObjectReader {
   readonly description: string
   readonly #client: S3Client
   readonly #singlePutBytesMax: number
@@ -78,6 +90,43 @@ export class S3ObjectStore implements ObjectStore {
       else await this.#putConditionally(object, signal)
     } catch (error) {
       throw s3Failure(`put ${urlOf(object)}`, error, signal)
+    }
+  }
+
+  async *list(bucket: string, prefix: string, signal: AbortSignal): AsyncGenerator<ListedObject> {
+    let after: string | undefined
+    do {
+      const command = new ListObjectsV2Command({
+        Bucket: bucket,
+        Prefix: prefix,
+        ContinuationToken: after,
+      })
+      const page = await this.#client
+        .send(command, { abortSignal: signal })
+        .catch((error: unknown) => {
+          throw s3Failure(`list s3://${bucket}/${prefix}`, error, signal)
+        })
+      for (const { Key, Size, LastModified } of page.Contents ?? []) {
+        if (Key === undefined) continue
+        const lastModifiedMs = LastModified?.getTime() ?? 0
+        yield { key: Key, sizeBytes: Size ?? 0, lastModifiedMs }
+      }
+      after = page.NextContinuationToken
+    } while (after !== undefined)
+  }
+
+  async get(bucket: string, key: string, signal: AbortSignal): Promise<StoredObject> {
+    const failure = (error: unknown): DeliveryError =>
+      s3Failure(`get ${urlOf({ bucket, key })}`, error, signal)
+    try {
+      const command = new GetObjectCommand({ Bucket: bucket, Key: key })
+      const { Body, ContentEncoding } = await this.#client.send(command, { abortSignal: signal })
+      return {
+        ...(ContentEncoding !== undefined && { contentEncoding: ContentEncoding }),
+        bytes: bodyOf(Body as AsyncIterable<Uint8Array>, failure),
+      }
+    } catch (error) {
+      throw failure(error)
     }
   }
 
@@ -245,7 +294,20 @@ export class S3ObjectStore implements ObjectStore {
   }
 }
 
-function urlOf({ bucket, key }: PutObject): string {
+async function* bodyOf(
+  body: AsyncIterable<Uint8Array>,
+  failure: (error: unknown) => DeliveryError,
+): AsyncGenerator<Buffer> {
+  try {
+    for await (const { buffer, byteOffset, byteLength } of body) {
+      yield Buffer.from(buffer, byteOffset, byteLength)
+    }
+  } catch (error) {
+    throw failure(error)
+  }
+}
+
+function urlOf({ bucket, key }: Pick<PutObject, 'bucket' | 'key'>): string {
   return `s3://${bucket}/${key}`
 }
 

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import type { Failure } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
-import type { EncodedOutput } from '../destination.ts'
+import type { EncodedOutput, FailurePolicy } from '../destination.ts'
 import { ERROR_OUTPUT_KIND } from '../error-output.ts'
 import type { FrozenOutput, Manifest } from '../manifest.ts'
 import { AttemptSpools } from './attempt-spools.ts'
@@ -17,6 +17,8 @@ export class Attempt {
   readonly spools = new AttemptSpools()
   /** As it was when the names were fixed, else as it is now. */
   stream: DeliveryStream
+  /** Of the destination for that stream; absent: nothing is ever refused. */
+  policy: FailurePolicy | undefined
   /** The outputs that the destination has; the error output is not among them. */
   outputs: readonly OutputState[] = []
   /** Set when the destination itself refused nearly all records. */
@@ -24,8 +26,8 @@ export class Attempt {
   #manifest: Manifest | undefined
   #firstAttemptAtMs: number | undefined
   #thawedAttempts = 0
-  /** Until the contrary is known, an earlier claim may have had an effect. */
-  #touched = true
+  /** The manifest was there at claim, so that an earlier claim may have had an effect. */
+  #found = false
 
   constructor(claimed: ClaimedBatch) {
     this.claimed = claimed
@@ -39,7 +41,7 @@ export class Attempt {
   found(manifest: Manifest | undefined): Manifest | undefined {
     this.#firstAttemptAtMs = manifest?.frozenAtMs
     const fixed = manifest?.thawed === undefined ? manifest : undefined
-    this.#touched = fixed !== undefined
+    this.#found = fixed !== undefined
     if (manifest?.thawed !== undefined) this.#thawedAttempts = manifest.thawed.attempts
     if (fixed !== undefined) {
       const { versionId, destinationType, destination } = fixed
@@ -52,14 +54,21 @@ export class Attempt {
     return this.#firstAttemptAtMs ?? nowMs
   }
 
-  /** What was encoded is frozen. */
-  frozen(manifest: Manifest, encoded: readonly EncodedOutput[]): void {
+  /** What was encoded is about to be frozen. */
+  encoded(manifest: Manifest, encoded: readonly EncodedOutput[]): void {
     this.#manifest = manifest
     this.#firstAttemptAtMs = manifest.frozenAtMs
     this.outputs = encoded.map((output, index) => {
       const frozen = manifest.outputs[index]
       assert(frozen !== undefined, 'each output is frozen')
-      return new OutputState(output, frozen, this.claimed.claim.batch, this.#thawedAttempts)
+      return new OutputState({
+        output,
+        frozen,
+        batch: this.claimed.claim.batch,
+        policy: this.policy,
+        found: this.#found,
+        thawedAttempts: this.#thawedAttempts,
+      })
     })
   }
 
@@ -68,7 +77,6 @@ export class Attempt {
     const manifest = this.manifest()
     const outputs = manifest.outputs.filter(({ kind }) => kind !== ERROR_OUTPUT_KIND)
     this.#manifest = { ...manifest, outputs: [...outputs, output] }
-    this.#touched = true
   }
 
   /** Takes the refusals back, unless they are frozen: the destination is to be asked again. */
@@ -86,12 +94,19 @@ export class Attempt {
     return this.#manifest?.outputs.some(({ kind }) => kind === ERROR_OUTPUT_KIND) ?? false
   }
 
+  /** Records that could not be read when the batch was encoded. */
+  get quarantinedCount(): number {
+    return this.#manifest?.quarantinedCount ?? 0
+  }
+
   /** The manifest with what the attempts have come to. */
   manifest(): Manifest {
-    assert(this.#manifest !== undefined, 'the batch is frozen')
-    const errorOutputs = this.#manifest.outputs.filter(({ kind }) => kind === ERROR_OUTPUT_KIND)
-    const outputs = this.outputs.map((state) => state.frozen())
-    return { ...this.#manifest, outputs: [...outputs, ...errorOutputs] }
+    return this.#manifestWith(this.outputs.map((state) => state.frozen()))
+  }
+
+  /** What is to be on disk while an attempt is under way, of which its finder will know nothing. */
+  manifestUnderWay(): Manifest {
+    return this.#manifestWith(this.outputs.map((state) => state.frozenUnderWay()))
   }
 
   /** What it takes to begin anew without forgetting when it began. */
@@ -100,16 +115,13 @@ export class Attempt {
     return { ...this.manifest(), outputs: [], thawed: { attempts } }
   }
 
-  tookEffect(): void {
-    this.#touched = true
-  }
-
   /** Nothing of this batch has ever taken effect: its manifest may be made anew. */
   get isUntouched(): boolean {
-    return !this.#touched
+    const tookEffect = this.outputs.some((state) => state.tookEffect)
+    return !this.#found && !this.hasFrozenErrors && !tookEffect
   }
 
-  get isFrozen(): boolean {
+  get isEncoded(): boolean {
     return this.#manifest !== undefined
   }
 
@@ -128,5 +140,11 @@ export class Attempt {
 
   get lastFailure(): Failure | undefined {
     return this.outputs.find(({ isDone }) => !isDone)?.lastFailure
+  }
+
+  #manifestWith(outputs: readonly FrozenOutput[]): Manifest {
+    assert(this.#manifest !== undefined, 'the batch is encoded')
+    const errorOutputs = this.#manifest.outputs.filter(({ kind }) => kind === ERROR_OUTPUT_KIND)
+    return { ...this.#manifest, outputs: [...outputs, ...errorOutputs] }
   }
 }

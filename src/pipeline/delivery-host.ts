@@ -73,8 +73,8 @@ export class LocalDeliveryHost implements DeliveryHost {
    */
   async commit(claim: Claim, receipt: Receipt, mostlyRefused: boolean): Promise<void> {
     const { queue, store, ledger } = this.#options
-    this.#refusals.committed(claim, mostlyRefused)
     if (!this.#isGone(receipt.streamId)) await ledger.delivered(receipt)
+    this.#refusals.committed(claim, mostlyRefused)
     await queue.complete(claim)
     this.#observeReceipt(receipt)
     await store.remove(claim.batch)
@@ -101,13 +101,14 @@ export class LocalDeliveryHost implements DeliveryHost {
     const stream = this.#options.registry.byId(receipt.streamId)
     if (stream === undefined) return
     for (const { accounting, recordCount } of receipt.outputs) {
-      if (accounting === 'errored') continue
+      if (accounting === 'errored' || recordCount === 0) continue
       this.#options.metrics.delivery({
         streamName: stream.name,
         metric: accounting === 'copy' ? 'BackupToS3' : this.#metric(stream),
         success: true,
         recordCount,
-        dataBytes: receipt.dataBytes,
+        // Nobody counted the bytes of each; so it is given its share.
+        dataBytes: Math.round((receipt.dataBytes * recordCount) / receipt.recordCount),
         objectCount: 1,
       })
     }

@@ -14,10 +14,10 @@ import type { Backoff } from '../base/backoff.ts'
 import { backoffMs } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import type { BatchContents } from '../batch-store.ts'
+import type { BatchContents, BatchReading } from '../batch-store.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import { retentionMs } from '../delivery-stream.ts'
-import type { Destination, FailurePolicy, OpenedSpool, Spool } from '../destination.ts'
+import type { Destination, OpenedSpool, Spool } from '../destination.ts'
 import { DeliveryError } from '../destination.ts'
 import { ERROR_OUTPUT_KIND } from '../error-output.ts'
 import type { ErrorOutput } from '../error-output.ts'
@@ -100,29 +100,30 @@ export class Delivery {
     const { batch } = attempt.claimed.claim
     const frozen = attempt.found(await contents.manifest(batch))
     const { stream } = attempt
+    const destination = this.#destination(stream)
+    attempt.policy = destination.failurePolicy?.(stream)
     const chunks = contents.read(batch)
     const openSpool = this.#spoolsOf(attempt)
-    const outputs = await this.#destination(stream).encode({
-      batch,
-      stream,
-      chunks,
-      frozen,
-      openSpool,
-    })
+    // All its records lie in quarantine, and nothing is left to encode.
+    const isLost = frozen?.outputs.length === 0
+    const outputs = isLost
+      ? []
+      : await destination.encode({ batch, stream, chunks, frozen, openSpool })
     const encoded = manifestOf({
       batch,
       stream,
       frozenAtMs: attempt.firstAttemptAtMs(clock.nowMs()),
       outputs,
-      quarantinedCount: chunks.quarantinedCount,
+      quarantinedCount: isLost ? frozen.quarantinedCount : chunks.quarantinedCount,
     })
     const manifest = frozen === undefined ? encoded : refreeze(frozen, encoded)
-    if (manifest !== frozen) await contents.freeze(batch, manifest)
     if (frozen !== undefined && manifest !== frozen) {
       const fields = { batchId: batch.batchId, quarantinedCount: manifest.quarantinedCount }
       logger.warn(fields, 'A batch encodes to other bytes than when it was frozen.')
     }
-    attempt.frozen(manifest, outputs)
+    attempt.encoded(manifest, outputs)
+    // One that was found, too: it may be there without being durable, and now an attempt begins.
+    await contents.freeze(batch, attempt.manifestUnderWay())
   }
 
   /**
@@ -132,8 +133,7 @@ export class Delivery {
    */
   async #deliverOutputs(attempt: Attempt, aborted: AbortSignal): Promise<void> {
     const { clock } = this.#options
-    const destination = this.#destination(attempt.stream)
-    const policy = destination.failurePolicy?.(attempt.stream)
+    const { policy } = attempt
     let failure: DeliveryError | undefined
     for (const [index, state] of attempt.outputs.entries()) {
       const earlier = attempt.outputs.slice(0, index)
@@ -144,25 +144,25 @@ export class Delivery {
         await this.#deliverOne(attempt, state, aborted)
       } catch (error) {
         const found = asDeliveryError(error)
-        if (found.effect === 'unknown') attempt.tookEffect()
-        if (policy === undefined && !found.retryable) throw found
         state.failed(found, clock.nowMs())
-        if (failure === undefined || found.brake) failure = found
+        if (!found.retryable && !state.mayRefuse) throw found
+        if (found.retryable && (failure === undefined || found.brake)) failure = found
       }
       if (policy?.atLeastOnce === true && index < attempt.outputs.length - 1) {
         await this.#keepProgress(attempt)
       }
     }
-    if (attempt.isMostlyRefused && !attempt.hasFrozenErrors) {
+    if (attempt.isMostlyRefused) {
       attempt.mostlyRefused = true
-      if (attempt.claimed.refusedInARow >= REFUSED_IN_A_ROW_MAX) {
+      const isLikelyToGoOn = attempt.claimed.refusedInARow >= REFUSED_IN_A_ROW_MAX
+      if (isLikelyToGoOn && !attempt.hasFrozenErrors) {
         attempt.reprieve()
         throw mostlyRefused(attempt)
       }
     }
-    const isOver = this.#remainingMs(attempt, policy) === 0
-    if (policy !== undefined && isOver && failure?.brake !== true && !aborted.aborted) {
-      for (const state of attempt.outputs) state.giveUp({ withUnknown: policy.atLeastOnce })
+    const isOver = this.#remainingMs(attempt) === 0
+    if (isOver && failure?.brake !== true && !aborted.aborted) {
+      for (const state of attempt.outputs) state.giveUp()
     }
     if (!attempt.isDone) throw failure ?? recordsPending(attempt)
   }
@@ -172,6 +172,7 @@ export class Delivery {
     const { claim, stream: currentStream } = attempt.claimed
     const { batch } = claim
     const { output, formerSha256s, attempts: earlierAttempts } = state
+    const readings: BatchReading[] = []
     const failures = await this.#destination(attempt.stream).deliver({
       batch,
       output,
@@ -179,10 +180,14 @@ export class Delivery {
       currentStream,
       formerSha256s,
       earlierAttempts,
-      records: () => pendingRecords(contents.read(batch), state),
+      records() {
+        const reading = contents.read(batch, output.range)
+        readings.push(reading)
+        return pendingRecords(reading, state)
+      },
       signal,
     })
-    attempt.tookEffect()
+    for (const reading of readings) checkStillWhole(reading, attempt)
     state.attempted(failures, clock.nowMs())
   }
 
@@ -190,8 +195,7 @@ export class Delivery {
   async #deliverErrors(attempt: Attempt, signal: AbortSignal): Promise<void> {
     const { contents, errorOutput, logger } = this.#options
     const { batch } = attempt.claimed.claim
-    const { stream } = attempt
-    const policy = this.#destination(stream).failurePolicy?.(stream)
+    const { stream, policy } = attempt
     assert(policy !== undefined, 'only a destination with a failure policy refuses records')
     const before = attempt.manifest()
     const chunks = contents.read(batch)
@@ -199,6 +203,7 @@ export class Delivery {
     const output = await this.#encoding.run(() =>
       errorOutput.encode({ batch, stream, policy, manifest: before, chunks, openSpool }),
     )
+    checkStillWhole(chunks, attempt)
     const outputs = before.outputs.filter(({ kind }) => kind !== ERROR_OUTPUT_KIND)
     const known = before.outputs.find(({ kind }) => kind === ERROR_OUTPUT_KIND)
     const now = frozenOutput(output)
@@ -238,8 +243,7 @@ export class Delivery {
     const { host, clock } = this.#options
     const { claim, stream } = attempt.claimed
     const failure = { errorCode: error.errorCode, errorMessage: error.message }
-    const policy = this.#destination(attempt.stream).failurePolicy?.(attempt.stream)
-    if (attempt.isFrozen) await this.#keepOrThaw(attempt, policy)
+    if (attempt.isEncoded) await this.#keepOrThaw(attempt)
     const expired = clock.nowMs() - claim.batch.firstArrivalMs > retentionMs(stream)
     if ((!error.retryable || expired) && !aborted.aborted) {
       await host.park(claim, failure)
@@ -247,7 +251,7 @@ export class Delivery {
     }
     await host.retry(claim, {
       ...failure,
-      ...this.#pauses(attempt, error, policy),
+      ...this.#pauses(attempt, error),
       brake: error.brake,
     })
   }
@@ -256,11 +260,11 @@ export class Delivery {
    * When to try again: not before the destination asks for it, and not so late that the retry
    * duration is over long before.
    */
-  #pauses(attempt: Attempt, error: DeliveryError, policy: FailurePolicy | undefined) {
+  #pauses(attempt: Attempt, error: DeliveryError) {
     const { backoff, clock } = this.#options
     const { claim } = attempt.claimed
     const streamFailures = claim.streamFailureCount + 1
-    const remainingMs = this.#remainingMs(attempt, policy)
+    const remainingMs = this.#remainingMs(attempt)
     const latestMs = remainingMs > 0 ? remainingMs : Infinity
     const askedMs = error.retryAfterMs ?? 0
     const pauseMs = (failures: number): number =>
@@ -271,7 +275,8 @@ export class Delivery {
   }
 
   /** What is left of the retry duration; infinite where there is none. */
-  #remainingMs(attempt: Attempt, policy: FailurePolicy | undefined): number {
+  #remainingMs(attempt: Attempt): number {
+    const { policy } = attempt
     if (policy === undefined) return Infinity
     const nowMs = this.#options.clock.nowMs()
     return Math.max(attempt.firstAttemptAtMs(nowMs) + policy.retryDurationMs - nowMs, 0)
@@ -279,15 +284,21 @@ export class Delivery {
 
   /**
    * A manifest under which nothing has taken effect is given up, so that an update of the stream can
-   * cure it. Otherwise it keeps what was done, where that is more than nothing.
+   * cure it. Otherwise it keeps what was done, where that is more than nothing. Where the disk fails,
+   * the manifest says that an attempt is under way, which is less than is known, and safe.
    */
-  async #keepOrThaw(attempt: Attempt, policy: FailurePolicy | undefined): Promise<void> {
-    const { contents } = this.#options
+  async #keepOrThaw(attempt: Attempt): Promise<void> {
+    const { contents, logger } = this.#options
     const { batch } = attempt.claimed.claim
-    if (attempt.isUntouched && policy === undefined) await contents.thaw(batch)
-    else if (attempt.isUntouched) await contents.freeze(batch, attempt.thawedManifest())
-    else if (policy !== undefined || attempt.outputs.some(({ isDone }) => isDone)) {
-      await this.#keepProgress(attempt)
+    try {
+      if (attempt.isUntouched && attempt.policy === undefined) await contents.thaw(batch)
+      else if (attempt.isUntouched) await contents.freeze(batch, attempt.thawedManifest())
+      else if (attempt.policy !== undefined || attempt.outputs.some(({ isDone }) => isDone)) {
+        await this.#keepProgress(attempt)
+      }
+    } catch (error) {
+      const fields = { batchId: batch.batchId, error }
+      logger.error(fields, 'Cannot keep how far a batch has come; it is tried again with less.')
     }
   }
 
@@ -305,6 +316,15 @@ export class Delivery {
     assert(destination !== undefined, `no destination ${destinationType}`)
     return destination
   }
+}
+
+/** What has gone bad since the batch was encoded must not pass for delivered: it is encoded anew. */
+function checkStillWhole({ quarantinedCount }: BatchReading, attempt: Attempt): void {
+  if (quarantinedCount <= attempt.quarantinedCount) return
+  throw new DeliveryError('InternalError', 'Cannot read a chunk that was sound before', {
+    retryable: true,
+    effect: 'unknown',
+  })
 }
 
 function mostlyRefused({ lastFailure, claimed }: Attempt): DeliveryError {

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { Chunk, SealReason } from '../batch.ts'
+import type { BatchId, Chunk, SealReason } from '../batch.ts'
 import type { Appended, AppendTarget, BatchStore, DataKey, KeyRing } from '../batch-store.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import type { DestinationType } from '../destination.ts'
@@ -30,6 +30,23 @@ export class Intake {
    */
   append(stream: DeliveryStream, chunk: Chunk): Promise<Appended> {
     return this.#options.store.append(this.#target(stream), chunk)
+  }
+
+  /**
+   * Makes a batch of its own for records that come a second time; see BatchStore.importBatch.
+   * @throws AppendError, KeyUnavailable
+   */
+  async import(
+    stream: DeliveryStream,
+    batchId: BatchId,
+    chunks: AsyncIterable<Chunk>,
+  ): Promise<boolean> {
+    return this.#options.store.importBatch(this.#target(stream), batchId, chunks, 'replay')
+  }
+
+  /** What a batch of the stream grows to, in bytes of record data. */
+  batchBytesMax(stream: DeliveryStream): number {
+    return this.#target(stream).sizeBytesMax
   }
 
   /** Seals what the stream has open, e.g. before its configuration changes or on flush-now. */

@@ -7,19 +7,39 @@
  *      ├─failed, effect unknown▶ pending, fate unknown
  *      └─given up (retry duration over)▶ refused, unless its fate is unknown
  *
- * A record whose fate is unknown stays so until an attempt ends with it arrived or refused.
+ * A record whose fate is unknown stays so until the destination says of it that it arrived or is
+ * refused. What is pending while an attempt is under way is of unknown fate to whoever finds the
+ * manifest after a crash.
  */
+import { strict as assert } from 'node:assert'
+import { ordinalEndOf } from '../batch.ts'
 import type { SealedBatch } from '../batch.ts'
 import type { Failure } from '../delivery-queue.ts'
-import type { DeliveryError, EncodedOutput, RecordFailure } from '../destination.ts'
+import type { DeliveryError, EncodedOutput, FailurePolicy, RecordFailure } from '../destination.ts'
 import type { FrozenOutput, OutputProgress, Refusal } from '../manifest.ts'
 import { RecordSet } from '../record-set.ts'
 
+export interface OutputStateOptions {
+  readonly output: EncodedOutput
+  readonly frozen: FrozenOutput
+  readonly batch: SealedBatch
+  /** Absent: nothing is ever refused. */
+  readonly policy: Pick<FailurePolicy, 'atLeastOnce'> | undefined
+  /** The manifest was there at claim. */
+  readonly found: boolean
+  /** Attempts under an earlier manifest, which took no effect. */
+  readonly thawedAttempts: number
+}
+
 export class OutputState {
   readonly output: EncodedOutput
+  /** Whether its records may go to the error output. A copy is made for as long as it takes. */
+  readonly mayRefuse: boolean
+  readonly #atLeastOnce: boolean
   readonly #frozen: FrozenOutput
   #attempts: number
   #lastAttemptAtMs = 0
+  #tookEffect = false
   readonly #pending: RecordSet
   readonly #unknown: RecordSet
   readonly #refused: Refusal[]
@@ -27,23 +47,21 @@ export class OutputState {
   readonly #failures = new Map<number, Failure>()
   #lastFailure: Failure | undefined
 
-  /** @param thawedAttempts attempts under an earlier manifest, which took no effect */
-  constructor(
-    output: EncodedOutput,
-    frozen: FrozenOutput,
-    batch: SealedBatch,
-    thawedAttempts: number,
-  ) {
-    const { progress } = frozen
-    const { from, to } = frozen.range ?? { from: 0, to: batch.recordCount }
+  constructor({ output, frozen, batch, policy, found, thawedAttempts }: OutputStateOptions) {
+    const { progress, accounting } = frozen
+    const { from, to } = frozen.range ?? { from: 0, to: ordinalEndOf(batch) }
     this.output = output
+    this.mayRefuse = policy !== undefined && accounting !== 'copy'
+    this.#atLeastOnce = policy?.atLeastOnce === true
     this.#frozen = frozen
     this.#attempts = progress?.attempts ?? thawedAttempts
     this.#lastAttemptAtMs = progress?.lastAttemptAtMs ?? 0
     this.#lastFailure = progress?.lastFailure
     this.#refused = [...(progress?.refused ?? [])]
     this.#pending = progress === undefined ? RecordSet.range(from, to) : parse(progress.pending, to)
-    this.#unknown = parse(progress?.unknown, to)
+    // Without progress the first attempt is under way, or was when its process died.
+    const isUnderWay = found && progress === undefined
+    this.#unknown = isUnderWay ? RecordSet.range(from, to) : parse(progress?.unknown, to)
   }
 
   /** Every record has arrived or was refused. */
@@ -76,25 +94,19 @@ export class OutputState {
     return this.#pending.has(ordinal)
   }
 
+  /** An attempt of this claim has, or may have, written something. */
+  get tookEffect(): boolean {
+    return this.#tookEffect
+  }
+
   /** An attempt has ended: all pending records but these have arrived. */
   attempted(failures: readonly RecordFailure[], atMs: number): void {
     this.#begin(atMs)
-    if (failures.length === 0) {
-      this.#pending.clear()
-      this.#unknown.clear()
-      return
-    }
     const left = new Map(failures.map((failure) => [failure.ordinal, failure]))
     for (const ordinal of this.#pending) {
       const failure = left.get(ordinal)
-      if (failure === undefined) this.#settle(ordinal)
-      else if (!failure.retryable) this.#refuse(ordinal, failure)
-      else {
-        const { errorCode, errorMessage } = failure
-        this.#lastFailure = { errorCode, errorMessage }
-        this.#failures.set(ordinal, this.#lastFailure)
-        if (failure.effect === 'unknown') this.#unknown.add(ordinal)
-      }
+      if (failure === undefined) this.#arrive(ordinal)
+      else this.#leave(ordinal, failure)
     }
   }
 
@@ -103,17 +115,16 @@ export class OutputState {
     this.#begin(atMs)
     this.#lastFailure = { errorCode, errorMessage: message }
     for (const ordinal of this.#pending) {
-      if (!retryable) this.#refuse(ordinal, this.#lastFailure)
-      else if (effect === 'unknown') this.#unknown.add(ordinal)
+      if (effect === 'unknown') this.#doubt(ordinal)
+      if (!retryable) this.#refuseIfKnown(ordinal, this.#lastFailure)
     }
   }
 
   /** Refuses what is pending, for the retry duration is over. */
-  giveUp({ withUnknown }: { readonly withUnknown: boolean }): void {
+  giveUp(): void {
     for (const ordinal of this.#pending) {
-      if (this.#unknown.has(ordinal) && !withUnknown) continue
       const failure = this.#failures.get(ordinal) ?? this.#lastFailure
-      if (failure !== undefined) this.#refuse(ordinal, failure)
+      if (failure !== undefined) this.#refuseIfKnown(ordinal, failure)
     }
   }
 
@@ -127,12 +138,21 @@ export class OutputState {
 
   /** As the manifest keeps it. */
   frozen(): FrozenOutput {
+    return this.#frozenWith(this.#unknown)
+  }
+
+  /** The same while an attempt is under way. */
+  frozenUnderWay(): FrozenOutput {
+    return this.#frozenWith(this.#pending)
+  }
+
+  #frozenWith(unknown: RecordSet): FrozenOutput {
     if (this.#attempts === 0) return this.#frozen
     const progress: OutputProgress = {
       attempts: this.#attempts,
       lastAttemptAtMs: this.#lastAttemptAtMs,
       ...(this.#pending.size > 0 && { pending: this.#pending.toString() }),
-      ...(this.#unknown.size > 0 && { unknown: this.#unknown.toString() }),
+      ...(unknown.size > 0 && { unknown: unknown.toString() }),
       refused: this.#refused,
       ...(this.#lastFailure !== undefined && { lastFailure: this.#lastFailure }),
     }
@@ -143,6 +163,33 @@ export class OutputState {
     this.#attempts += 1
     this.#lastAttemptAtMs = atMs
     this.#failures.clear()
+  }
+
+  #arrive(ordinal: number): void {
+    this.#settle(ordinal)
+    this.#tookEffect = true
+  }
+
+  #leave(ordinal: number, failure: RecordFailure): void {
+    const { errorCode, errorMessage, retryable, effect } = failure
+    assert(retryable || this.mayRefuse, 'nothing is refused without a policy, and never a copy')
+    this.#lastFailure = { errorCode, errorMessage }
+    this.#failures.set(ordinal, this.#lastFailure)
+    if (effect === 'unknown') this.#doubt(ordinal)
+    // Said of the record itself, it holds for the earlier attempts, too.
+    else if (!retryable) this.#unknown.delete(ordinal)
+    if (!retryable) this.#refuseIfKnown(ordinal, failure)
+  }
+
+  #doubt(ordinal: number): void {
+    this.#unknown.add(ordinal)
+    this.#tookEffect = true
+  }
+
+  /** In two places a record must not be, unless its destination may double it anyway. */
+  #refuseIfKnown(ordinal: number, failure: Failure): void {
+    if (!this.mayRefuse) return
+    if (this.#atLeastOnce || !this.#unknown.has(ordinal)) this.#refuse(ordinal, failure)
   }
 
   #refuse(ordinal: number, { errorCode, errorMessage }: Failure): void {

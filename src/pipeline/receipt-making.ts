@@ -1,3 +1,4 @@
+import { ordinalEndOf } from '../batch.ts'
 import type { Claim } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import { ERROR_OUTPUT_KIND } from '../error-output.ts'
@@ -23,19 +24,18 @@ export function receiptOf(
     sealedAtMs,
     deliveredAtMs,
     attempts: claim.attempt,
-    outputs: receiptOutputs(manifest, recordCount),
+    outputs: receiptOutputs(manifest, ordinalEndOf(claim.batch)),
     droppedCount: manifest.droppedCount,
     quarantinedCount: manifest.quarantinedCount,
   }
 }
 
-function receiptOutputs({ outputs }: Manifest, batchRecordCount: number): ReceiptOutput[] {
+function receiptOutputs({ outputs }: Manifest, ordinalEnd: number): ReceiptOutput[] {
   // Fewer than were refused where a chunk has gone bad since: those count as quarantined.
   let erroredCount = outputs.find(({ kind }) => kind === ERROR_OUTPUT_KIND)?.recordCount ?? 0
   return outputs.map((output) => {
     const { kind, target, accounting, recordCount, range, sizeBytes, progress } = output
-    const refusedCount =
-      accounting === 'delivered' ? Math.min(progress?.refused.length ?? 0, erroredCount) : 0
+    const refusedCount = Math.min(progress?.refused.length ?? 0, recordCount, erroredCount)
     erroredCount -= refusedCount
     return {
       kind,
@@ -43,15 +43,15 @@ function receiptOutputs({ outputs }: Manifest, batchRecordCount: number): Receip
       accounting,
       recordCount: recordCount - refusedCount,
       ...(range !== undefined && { range }),
-      ...(refusedCount > 0 && { refused: refusedOf(output, batchRecordCount) }),
+      ...(refusedCount > 0 && { refused: refusedOf(output, ordinalEnd) }),
       attempts: progress?.attempts ?? 1,
       sizeBytes,
     }
   })
 }
 
-function refusedOf({ progress }: FrozenOutput, batchRecordCount: number): string {
-  const refused = RecordSet.empty(batchRecordCount)
+function refusedOf({ progress }: FrozenOutput, ordinalEnd: number): string {
+  const refused = RecordSet.empty(ordinalEnd)
   for (const { ordinal } of progress?.refused ?? []) refused.add(ordinal)
   return refused.toString()
 }

@@ -22,7 +22,11 @@ export class RefusalCounts {
     const refusals = this.#streams.get(streamId)
     if (!mostlyRefused) this.#streams.delete(streamId)
     else if (refusals === undefined) this.#streams.set(streamId, { batchCount: 1, braked: false })
-    else refusals.batchCount += 1
+    else {
+      refusals.batchCount += 1
+      // It lifted the brake; nobody resumed anything.
+      refusals.braked = false
+    }
   }
 
   retried({ batch: { streamId } }: Claim, { brake }: Retry): void {

@@ -15,8 +15,8 @@ export async function headerSecret(
 ): Promise<string> {
   try {
     const { [member]: value } = await connections.secret(secretArn)
-    if (typeof value === 'string' && isHeaderValue(value)) return value
-    throw new Error(`its ${member} is not a string of printable ASCII`)
+    if (typeof value === 'string' && value !== '' && isHeaderValue(value)) return value
+    throw new Error(`it has no ${member} of printable ASCII`)
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error)
     throw new DeliveryError(errorCode, `Cannot take ${member} from ${secretArn}: ${cause}`, {

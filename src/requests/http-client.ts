@@ -2,7 +2,6 @@
  * One POST to a destination's URL: a body that is streamed with its length, a deadline, an answer of
  * bounded size. Redirects are answers like others. TLS and proxies come from the connections.
  */
-import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { Agent, ProxyAgent, request } from 'undici'
 import type { Dispatcher } from 'undici'
@@ -22,8 +21,16 @@ export interface HttpPost {
 
 export interface HttpAnswer {
   readonly status: number
-  readonly headers: IncomingHttpHeaders
+  readonly headers: AnswerHeaders
   readonly body: Buffer
+}
+
+/** Names in lower case; a list where the header came more than once. */
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+/** All values of a header. */
+export function headerValues(headers: AnswerHeaders, name: string): string[] {
+  return [headers[name] ?? []].flat()
 }
 
 /** A body that is in memory. */
@@ -37,12 +44,11 @@ export function bodyOf(bytes: Buffer): HttpPost['body'] {
 /** Headers included. */
 const ANSWER_BYTES_MAX = 1024 * 1024
 const BLOCK_BYTES = 256 * 1024
-/** More than there are connections in anybody's settings, unless certificates rotate. */
-const DISPATCHER_COUNT_MAX = 100
 
 export class HttpClient {
   readonly #connections: Connections
   readonly #clock: Clock
+  /** By what their connections say. */
   readonly #dispatchers = new Map<string, Dispatcher>()
 
   constructor({ connections, clock }: { connections: Connections; clock: Clock }) {
@@ -70,7 +76,6 @@ export class HttpClient {
 
   async close(): Promise<void> {
     const dispatchers = [...this.#dispatchers.values()]
-    this.#dispatchers.clear()
     await Promise.all(dispatchers.map((dispatcher) => dispatcher.close()))
   }
 
@@ -79,7 +84,7 @@ export class HttpClient {
     const closed = new Promise((resolve) => stream.once('close', resolve))
     try {
       const answer = await request(url, {
-        dispatcher: await this.#dispatcher(url),
+        dispatcher: this.#dispatcher(url),
         method: 'POST',
         headers: { ...headers, 'Content-Length': String(body.sizeBytes) },
         body: stream,
@@ -100,8 +105,7 @@ export class HttpClient {
     }
   }
 
-  /** Settings may change under way, as when a certificate is renewed. */
-  async #dispatcher(url: string): Promise<Dispatcher> {
+  #dispatcher(url: string): Dispatcher {
     const { tlsCa, tlsCertificate, tlsKey, proxy } = this.#connections.find(url) ?? {}
     const settings = JSON.stringify([tlsCa, tlsCertificate, tlsKey, proxy])
     const known = this.#dispatchers.get(settings)
@@ -115,7 +119,6 @@ export class HttpClient {
       proxy === undefined
         ? new Agent({ connect: tls, allowH2: false })
         : new ProxyAgent({ uri: proxy, requestTls: tls, allowH2: false })
-    if (this.#dispatchers.size >= DISPATCHER_COUNT_MAX) await this.close()
     this.#dispatchers.set(settings, dispatcher)
     return dispatcher
   }

@@ -42,6 +42,8 @@ const UNCONNECTED_CODES = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
   // A proxy that doesn't let us through; our own signal is looked at before.
   'UND_ERR_ABORTED',
+  'UND_ERR_INVALID_ARG',
+  'UND_ERR_PRX_CONN',
   'UND_ERR_PRX_TLS',
 ])
 const TLS_CODE =

@@ -17,6 +17,7 @@ import type { JsonObject } from '../../src/base/json.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import type { PutObservation } from '../../src/base/metrics.ts'
 import { noMetrics } from '../../src/base/metrics.ts'
+import { BatchIds } from '../../src/batch.ts'
 import type { SealedBatch } from '../../src/batch.ts'
 import type { ConfigurationContext } from '../../src/destination.ts'
 import { BatchFiles } from '../../src/embedded/batch-files.ts'
@@ -24,9 +25,11 @@ import { LocalKeyRing } from '../../src/embedded/local-key-ring.ts'
 import { LocalQueue } from '../../src/embedded/local-queue.ts'
 import { nodeFileSystem } from '../../src/embedded/node-file-system.ts'
 import { SqliteCatalog } from '../../src/embedded/sqlite-catalog.ts'
+import { FolderObjectStore } from '../../src/objects/folder-object-store.ts'
 import { Intake } from '../../src/pipeline/intake.ts'
 import { Ledger } from '../../src/pipeline/ledger.ts'
 import { StreamRegistry } from '../../src/pipeline/stream-registry.ts'
+import { LocalReplays } from '../../src/replay/local-replays.ts'
 
 export const ACCOUNT_ID = '123456789012'
 export const NOW_MS = Date.UTC(2026, 6, 13, 14, 15, 16, 250)
@@ -94,17 +97,30 @@ export class ApiUnderTest implements AsyncDisposable {
       },
     })
     const ledger = new Ledger({ catalog, store, queue, logger })
+    const registry = await StreamRegistry.open(catalog)
+    const intake = new Intake({ store, destinations: destinationTypes, keyRing, clock })
     const context: ApiContext = {
       accountId: ACCOUNT_ID,
       region: 'us-east-1',
       configuration: { strictAws: false, objectStoreKind: 'folder', ...options.configuration },
       destinations: destinationTypes,
-      registry: await StreamRegistry.open(catalog),
-      intake: new Intake({ store, destinations: destinationTypes, keyRing, clock }),
+      registry,
+      intake,
       store,
       queue,
       catalog,
       ledger,
+      replays: new LocalReplays({
+        openStore: async () =>
+          new FolderObjectStore({ root: join(directory, 'buckets'), clock: systemClock }),
+        registry,
+        intake,
+        store,
+        catalog,
+        batchIds: new BatchIds(systemClock),
+        clock: systemClock,
+        logger,
+      }),
       buffers: new BufferPool(),
       dataKeys: options.encryptionKey === false ? undefined : keyRing,
       clock,
@@ -152,13 +168,15 @@ export class ApiUnderTest implements AsyncDisposable {
         headers: request.headers ?? {},
         body: Buffer.from(request.body ?? ''),
         caller: CALLER,
+        authorize: () => {},
       },
       this.context,
     )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { store, queue, catalog } = this.context
+    const { replays, store, queue, catalog } = this.context
+    await replays.close()
     await store.close()
     await queue.close()
     await catalog.close()

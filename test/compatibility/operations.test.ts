@@ -345,7 +345,7 @@ test('UpdateDestination refuses another destination id', async () => {
   )
 })
 
-test('UpdateDestination refuses none and a destination that is not built', async () => {
+test('UpdateDestination refuses none, and another destination than the stream has', async () => {
   await using api = await openWithStream()
   const { ExtendedS3DestinationUpdate: _, ...input } = updateInput('logs', '1', {})
   expect(await api.refusal('UpdateDestination', input)).toEqual(
@@ -353,7 +353,7 @@ test('UpdateDestination refuses none and a destination that is not built', async
   )
   const splunk = { ...input, SplunkDestinationUpdate: {} }
   expect(await api.refusal('UpdateDestination', splunk)).toEqual(
-    invalid(expect.stringMatching(/^SplunkDestinationUpdate is not supported/)),
+    invalid('Changing the destination type to or from Splunk is not supported at this time.'),
   )
 })
 

@@ -5,13 +5,16 @@ import { silentLogger } from '../../src/base/logger.ts'
 import type { SealedBatch } from '../../src/batch.ts'
 import { BatchFiles } from '../../src/embedded/batch-files.ts'
 import { nodeFileSystem } from '../../src/embedded/node-file-system.ts'
+import { batchImportContract } from './batch-import.ts'
 import { batchStoreContract } from './batch-store.ts'
 import type { StoreSetting, StoreUnderTest } from './batch-store.ts'
 
-batchStoreContract('batch files', async (setting) => {
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'standpipe-store-'))
-  return openIn(dataDirectory, setting)
-})
+batchStoreContract('batch files', openNew)
+batchImportContract('batch files', openNew)
+
+async function openNew(setting: StoreSetting): Promise<StoreUnderTest> {
+  return openIn(await mkdtemp(join(tmpdir(), 'standpipe-store-')), setting)
+}
 
 async function openIn(dataDirectory: string, setting: StoreSetting): Promise<StoreUnderTest> {
   const { clock, keyRing, quotaBytes } = setting

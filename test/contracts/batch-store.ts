@@ -26,7 +26,7 @@ export interface StoreUnderTest extends AsyncDisposable {
 
 export type OpenStore = (setting: StoreSetting) => Promise<StoreUnderTest>
 
-const ARRIVAL_MS = 1_783_952_116_000
+export const ARRIVAL_MS = 1_783_952_116_000
 const KEY = Buffer.alloc(32, 7).toString('base64')
 
 export function batchStoreContract(name: string, openStore: OpenStore): void {

@@ -187,6 +187,53 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     expect(await tested.catalog.books(streamId)).toMatchObject({ delivered: 20 })
   })
 
+  test(`${name}: replayed parts are kept by stream and source, in their order`, async () => {
+    await using tested = await open()
+    const [one, other] = [ids.next(), ids.next()]
+    const makePart = (streamId: string, source: string, records: string) => ({
+      streamId,
+      source,
+      batchId: ids.next(),
+      range: { from: 1_000, to: 1_008 },
+      records,
+    })
+    const parts = [
+      makePart(one, 'bucket/a', 'AQ=='),
+      makePart(one, 'bucket/a', 'Ag=='),
+      makePart(one, 'bucket/b', 'BA=='),
+      makePart(other, 'bucket/a', 'CA=='),
+    ]
+    for (const part of parts) await tested.catalog.recordReplay(part)
+    await using restarted = await tested.restart()
+    expect(await restarted.catalog.replayedParts(one, 'bucket/a')).toEqual([
+      { ...parts[0], imported: false },
+      { ...parts[1], imported: false },
+    ])
+    expect(await restarted.catalog.replayedParts(other, 'bucket/b')).toEqual([])
+    await restarted.catalog.deleteStream(one)
+    expect(await restarted.catalog.replayedParts(one, 'bucket/a')).toEqual([])
+    expect(await restarted.catalog.replayedParts(other, 'bucket/a')).toHaveLength(1)
+  })
+
+  test(`${name}: a replayed part is imported once its batch is accepted, and stays so`, async () => {
+    await using tested = await open()
+    const streamId = ids.next()
+    const batches = [makeBatch(streamId), makeBatch(streamId), makeBatch(streamId)]
+    for (const { batchId } of batches) {
+      const part = { streamId, source: 'b/k', batchId, records: 'AQ==' }
+      await tested.catalog.recordReplay({ ...part, range: { from: 0, to: 1 } })
+    }
+    const [accepted, delivered] = batches as [SealedBatch, SealedBatch, SealedBatch]
+    await tested.catalog.recordSealed(accepted)
+    await tested.catalog.recordReceipt(makeReceipt(delivered))
+    await tested.catalog.pruneReceipts(Infinity)
+    await using restarted = await tested.restart()
+    const parts = await restarted.catalog.replayedParts(streamId, 'b/k')
+    expect(parts.map(({ imported }) => imported)).toEqual([true, true, false])
+    expect(await restarted.catalog.replayedPart(accepted.batchId)).toEqual(parts[0])
+    expect(await restarted.catalog.replayedPart(ids.next())).toBe(undefined)
+  })
+
   test(`${name}: what was asked for before closing is done`, async () => {
     await using tested = await open()
     const streamId = ids.next()

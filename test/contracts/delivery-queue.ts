@@ -243,8 +243,10 @@ export function deliveryQueueContract(name: string, openQueue: OpenQueue): void 
     clock.advance(1_000_000)
     expect(await tested.queue.claim(AT_ONCE)).toBe(undefined)
     expect(await tested.queue.find(batch?.batchId ?? '')).toEqual({
+      batch,
       state: 'parked',
       attempt: 1,
+      nextAttemptMs: undefined,
       lastFailure: FAILURE,
     })
     expect(await tested.queue.status('stream')).toMatchObject({ parkedCount: 1, recordCount: 10 })
@@ -295,10 +297,22 @@ export function deliveryQueueContract(name: string, openQueue: OpenQueue): void 
     const inFlight = await tested.queue.find(batchId)
     await tested.queue.complete(claim)
     expect([waiting, inFlight, await tested.queue.find(batchId)]).toEqual([
-      { state: 'waiting', attempt: 0, lastFailure: undefined },
-      { state: 'in-flight', attempt: 1, lastFailure: undefined },
+      { batch, state: 'waiting', attempt: 0, nextAttemptMs: expect.any(Number) },
+      { batch, state: 'in-flight', attempt: 1 },
       undefined,
     ])
+    expect(waiting?.nextAttemptMs).toBeLessThanOrEqual(clock.monotonicMs())
+  })
+
+  test(`${name}: a batch that is tried again later says when, unless its stream is paused`, async () => {
+    await using tested = await open()
+    const [batch] = await enqueue(tested.queue, 'stream', 1)
+    const { batchId } = batch as SealedBatch
+    await tested.queue.retry(await claimOne(tested.queue), retryAfter(5_000))
+    const nextAttemptMs = clock.monotonicMs() + 5_000
+    expect(await tested.queue.find(batchId)).toMatchObject({ state: 'waiting', nextAttemptMs })
+    await tested.queue.pause('stream')
+    expect((await tested.queue.find(batchId))?.nextAttemptMs).toBe(undefined)
   })
 
   test(`${name}: a discarded stream is forgotten, and its claims end as no-ops`, async () => {

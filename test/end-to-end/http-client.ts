@@ -22,6 +22,11 @@ export class HttpClient {
     return this.#send('GET', path, {}, '')
   }
 
+  /** One of Standpipe's own routes, with a body of JSON where one is given. */
+  send(method: string, path: string, body?: object): Promise<HttpAnswer> {
+    return this.#send(method, path, {}, body === undefined ? '' : JSON.stringify(body))
+  }
+
   /** One operation of the Firehose API, unsigned. */
   call(operation: string, input: object): Promise<HttpAnswer> {
     const headers = {

@@ -4,60 +4,33 @@
  */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import {
-  CreateBucketCommand,
   CreateMultipartUploadCommand,
-  GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
-  S3Client,
 } from '@aws-sdk/client-s3'
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
-import { BufferPool } from '../../src/base/buffer-pool.ts'
-import { systemClock } from '../../src/base/clock.ts'
+import { describe, expect, test } from 'vitest'
 import { DeliveryError } from '../../src/destination.ts'
 import type { OutputContent } from '../../src/destination.ts'
-import type { ObjectStore, PutObject } from '../../src/object-store.ts'
-import { FolderObjectStore } from '../../src/objects/folder-object-store.ts'
-import { S3ObjectStore } from '../../src/objects/s3-object-store.ts'
-import type { S3ObjectStoreOptions } from '../../src/objects/s3-object-store.ts'
-import { openSpool } from '../../src/objects/spool.ts'
 import { available } from '../clients/available.ts'
-import { startMoto } from '../servers/moto.ts'
 import { freePort } from '../servers/process.ts'
-import { startS3Server } from '../servers/s3-server.ts'
-import type { S3Server } from '../servers/s3-server.ts'
-
-const BUCKET = `standpipe-${randomUUID()}`
-const MIB = 1024 * 1024
-const NOT_ABORTED = new AbortController().signal
-
-const folder = await mkdtemp(join(tmpdir(), 'object-store-'))
-const [s3, moto] = [await startS3Server(), await startMoto()]
-const servers = [s3, moto].filter((server) => server !== undefined)
-afterAll(async () => {
-  for (const server of servers) await server[Symbol.asyncDispose]()
-  await rm(folder, { recursive: true })
-})
-
-/** A store under test, and a way to look at what it holds that isn't the store's own. */
-interface Case {
-  readonly name: string
-  readonly store: ObjectStore
-  readonly read: (key: string) => Promise<Buffer>
-}
-
-const folderCase: Case = {
-  name: 'local folder',
-  store: new FolderObjectStore({ root: join(folder, 'buckets'), clock: systemClock }),
-  read: (key) => readFile(join(folder, 'buckets', BUCKET, key)),
-}
-const s3Cases = await Promise.all(servers.map(s3Case))
+import {
+  BUCKET,
+  bytesOf,
+  failureOf,
+  folderCase,
+  MIB,
+  moto,
+  newKey,
+  NOT_ABORTED,
+  objectOf,
+  openStore,
+  outcomeOf,
+  s3,
+  s3Cases,
+} from './object-store-cases.ts'
 
 test.runIf(available('S3 server (versitygw or SeaweedFS)', s3 !== undefined))('S3 is there', () => {
   expect(s3Cases[0]?.name).toBe(s3?.name)
@@ -258,80 +231,6 @@ test('a put to a server that never answers can be aborted', async () => {
   expect(await failure).toMatchObject({ errorCode: 'S3.RequestAborted', effect: 'unknown' })
   await store.close()
 })
-
-interface S3Case extends Case {
-  readonly server: S3Server
-  readonly client: S3Client
-}
-
-async function s3Case(server: S3Server): Promise<S3Case> {
-  const { name, endpoint, region, credentials } = server
-  const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true })
-  await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
-  const store = openStore(server)
-  afterAll(async () => {
-    client.destroy()
-    await store.close()
-  })
-  return {
-    name,
-    server,
-    client,
-    store,
-    async read(key) {
-      const { Body } = await client.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }))
-      return Buffer.from((await Body?.transformToByteArray()) ?? [])
-    },
-  }
-}
-
-function openStore(options: Partial<S3ObjectStoreOptions> & { endpoint: string }): S3ObjectStore {
-  const { endpoint, region = 'us-east-1', requestTimeoutMs = 10_000 } = options
-  const { credentials = { accessKeyId: 'id', secretAccessKey: 'secret' } } = options
-  return new S3ObjectStore({
-    endpoint,
-    region,
-    credentials,
-    requestTimeoutMs,
-    forcePathStyle: true,
-  })
-}
-
-function newKey(): string {
-  return `logs/2026/11/21/12/${randomUUID()}.gz`
-}
-
-/** The same bytes for the same size. */
-function bytesOf(sizeBytes: number): Buffer {
-  return Buffer.alloc(sizeBytes, 'seven b')
-}
-
-async function objectOf(key: string, bytes: Buffer): Promise<PutObject> {
-  const spool = openSpool({
-    directory: join(folder, 'spool'),
-    clock: systemClock,
-    buffers: new BufferPool(),
-    encrypt: false,
-  })
-  await spool.write(bytes)
-  const content = await spool.finish()
-  onTestFinished(() => content.dispose())
-  const contentType = 'application/octet-stream'
-  return { bucket: BUCKET, key, content, contentType, formerSha256s: [] }
-}
-
-function outcomeOf(promise: Promise<void>): Promise<unknown> {
-  return promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-}
-
-async function failureOf(promise: Promise<void>): Promise<DeliveryError> {
-  const error = await outcomeOf(promise)
-  expect(error).toBeInstanceOf(DeliveryError)
-  return error as DeliveryError
-}
 
 /** Takes connections and requests, and says nothing. */
 async function startSilentServer() {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { JsonObject } from '../../src/base/json.ts'
 import { findProgram } from './install.ts'
 import { freePort, startProcess, stopProcess } from './process.ts'
 
@@ -14,7 +15,20 @@ export interface OpenSearchServer extends AsyncDisposable {
   readonly endpoint: string
   readonly port: number
   /** Any request to it; resolves with the JSON of the answer. */
-  call(method: string, path: string, body?: object): Promise<any>
+  call(method: string, path: string, body?: object): Promise<JsonObject>
+  /** All documents of the indices that the pattern names. */
+  documents(indices: string): Promise<readonly StoredDocument[]>
+}
+
+export interface StoredDocument {
+  readonly _index: string
+  readonly _id: string
+  readonly _source: JsonObject
+}
+
+type SearchPage = JsonObject & {
+  readonly _scroll_id: string
+  readonly hits: { readonly hits: readonly StoredDocument[] }
 }
 
 const run = promisify(execFile)
@@ -23,35 +37,16 @@ const PROJECT = fileURLToPath(new URL('opensearch/pom.xml', import.meta.url))
 const PROGRAM = fileURLToPath(new URL('opensearch/OpenSearchNode.java', import.meta.url))
 const JAVA_OPTIONS = ['-Xms256m', '-Xmx384m', '-XX:+UseSerialGC', '-Dlog4j2.level=ERROR']
 const READY_MS_MAX = 60_000
+/** The most that a search gives. */
+const PAGE_SIZE = 10_000
 
 /**
- * The one at TEST_OPENSEARCH_URL, else a node of our own from jars of Maven Central, installed into
- * .cache/ by whoever needs it first. Undefined where there is no JDK of version 17 or later.
- * @param settings of the node, as `name=value`; they are not for the one at TEST_OPENSEARCH_URL
+ * Whether there is a server to start: the one at TEST_OPENSEARCH_URL, or a node of our own from jars
+ * of Maven Central, fetched into .cache/ by whoever needs it first. It takes a JDK of version 17 or
+ * later.
  */
-export async function startOpenSearch(
-  ...settings: readonly string[]
-): Promise<OpenSearchServer | undefined> {
-  const external = process.env['TEST_OPENSEARCH_URL']
-  if (external !== undefined && settings.length === 0) {
-    return serverOf(external, () => Promise.resolve())
-  }
-  if (!(await installOpenSearch())) return undefined
-  const port = await freePort()
-  const folder = await mkdtemp(join(tmpdir(), 'opensearch-'))
-  const child = await startProcess(
-    ['java', ...JAVA_OPTIONS, '-cp', `${JARS}/*`, PROGRAM, String(port), 'data', ...settings],
-    { port, folder, environment: {} },
-  )
-  const server = serverOf(`http://127.0.0.1:${port}`, async () => {
-    await stopProcess(child)
-    await rm(folder, { recursive: true, force: true })
-  })
-  await untilReady(server)
-  return server
-}
-
-async function installOpenSearch(): Promise<boolean> {
+export async function installOpenSearch(): Promise<boolean> {
+  if (externalUrl() !== undefined) return true
   if (findProgram('java') === undefined) return false
   if (existsSync(JARS)) return true
   if (findProgram('mvn') === undefined) return false
@@ -76,19 +71,60 @@ async function installOpenSearch(): Promise<boolean> {
   }
 }
 
+/** @param settings of a node of our own, as `name=value` */
+export async function startOpenSearch(...settings: readonly string[]): Promise<OpenSearchServer> {
+  const external = externalUrl()
+  if (external !== undefined && settings.length === 0) {
+    return serverOf(external, () => Promise.resolve())
+  }
+  const port = await freePort()
+  const folder = await mkdtemp(join(tmpdir(), 'opensearch-'))
+  const child = await startProcess(
+    ['java', ...JAVA_OPTIONS, '-cp', `${JARS}/*`, PROGRAM, String(port), 'data', ...settings],
+    { port, folder, environment: {} },
+  )
+  const server = serverOf(`http://127.0.0.1:${port}`, async () => {
+    await stopProcess(child)
+    await rm(folder, { recursive: true, force: true })
+  })
+  await untilReady(server)
+  return server
+}
+
+function externalUrl(): string | undefined {
+  return process.env['TEST_OPENSEARCH_URL']
+}
+
 function serverOf(endpoint: string, stop: () => Promise<void>): OpenSearchServer {
+  const call: OpenSearchServer['call'] = async (method, path, body) => {
+    const response = await fetch(`${endpoint}${path}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    return (await response.json()) as JsonObject
+  }
   return {
     endpoint,
     port: Number(new URL(endpoint).port),
-    async call(method, path, body) {
-      const response = await fetch(`${endpoint}${path}`, {
-        method,
-        headers: { 'content-type': 'application/json' },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      })
-      return await response.json()
-    },
+    call,
+    documents: (indices) => allDocuments(call, indices),
     [Symbol.asyncDispose]: stop,
+  }
+}
+
+async function allDocuments(
+  call: OpenSearchServer['call'],
+  indices: string,
+): Promise<readonly StoredDocument[]> {
+  await call('POST', `/${indices}/_refresh`)
+  const documents: StoredDocument[] = []
+  let page = await call('POST', `/${indices}/_search?scroll=1m`, { size: PAGE_SIZE })
+  for (;;) {
+    const { _scroll_id: scroll_id, hits } = page as SearchPage
+    documents.push(...hits.hits)
+    if (hits.hits.length < PAGE_SIZE) return documents
+    page = await call('POST', '/_search/scroll', { scroll: '1m', scroll_id })
   }
 }
 

@@ -5,11 +5,11 @@ import { BufferPool } from '../../src/base/buffer-pool.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import { noMetrics } from '../../src/base/metrics.ts'
-import { s3 } from '../../destinations/s3/index.ts'
 import type { BatchStore, KeyRing } from '../../src/batch-store.ts'
 import type { Catalog } from '../../src/catalog.ts'
 import { NO_CONNECTIONS } from '../../src/connections.ts'
 import type { DeliveryQueue } from '../../src/delivery-queue.ts'
+import type { DestinationType } from '../../src/destination.ts'
 import { BatchFileContents } from '../../src/embedded/batch-contents.ts'
 import { BatchFiles } from '../../src/embedded/batch-files.ts'
 import type { FileSystem } from '../../src/embedded/file-system.ts'
@@ -36,6 +36,7 @@ export interface Surroundings {
   readonly fileSystem: FileSystem
   readonly catalog: Catalog
   readonly objectStore: ObjectStore
+  readonly destinationTypes: readonly DestinationType[]
   readonly keyRing: KeyRing
   readonly clock: Clock
   readonly logger: Logger
@@ -72,17 +73,22 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
   })
   const ledger = new Ledger({ catalog, store, queue, logger })
   const registry = await StreamRegistry.open(catalog)
-  const destinations = new Map([[s3.name, s3]])
+  const destinations = new Map(surroundings.destinationTypes.map((type) => [type.name, type]))
   const intake = new Intake({ store, destinations, keyRing, clock })
   await enqueueBacklog({ store, queue, catalog, ledger, registry, logger })
 
   const hosted = { queue, store, ledger, registry, destinations, logger, metrics: noMetrics }
   const contents = new BatchFileContents(files)
-  const destination = s3.open({ objectStore, connections: NO_CONNECTIONS, clock, logger })
+  const context = { objectStore, connections: NO_CONNECTIONS, clock, logger }
   const delivery = new Delivery({
     host: new LocalDeliveryHost(hosted),
     contents: bug.contents?.(contents) ?? contents,
-    destinations: new Map([[s3.name, bug.destination?.(destination) ?? destination]]),
+    destinations: new Map(
+      [...destinations].map(([name, type]) => {
+        const destination = type.open(context)
+        return [name, bug.destination?.(destination) ?? destination]
+      }),
+    ),
     errorOutput: new ErrorObjects(objectStore),
     // Small enough to stay in memory.
     openSpool: (encrypt) =>

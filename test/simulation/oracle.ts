@@ -1,25 +1,33 @@
 /**
  * What must be true at the end of every simulation, when all faults are over and all is delivered:
  *
- * 1. An acknowledged record is at the destination once. Where bits rotted it may be missing, if its
- *    batch's receipt counts it as quarantined.
+ * 1. An acknowledged record is at the destination or in the error output, once. Where bits rotted it
+ *    may be missing, if its batch's receipt counts it as quarantined. Copies of it there is one, where
+ *    its stream keeps copies.
  * 2. A record whose put failed, or was cut short by a crash, is there at most once. One that was
  *    refused for want of room is not there, nor one that failed in a process that then ended well.
  * 3. Nothing is there that nobody sent.
- * 4. The books balance, and say what really is there.
- * 5. The record id of an acknowledged record leads to a receipt, and that to the object and the
- *    place in it where the record is.
+ * 4. The books balance, and say what really is there, column by column.
+ * 5. The record id of an acknowledged record leads to a receipt, and that to the place where the
+ *    record is.
  * 6. Nobody tried to write other bytes under a name that was written. (Where bits rotted, a late
  *    request from before may.)
- * 7. Nothing is left on disk.
+ * 7. A record is in the error output for a reason that its destination gave (error-oracle.ts).
+ * 8. A request to an at-least-once destination is the same on every repeat, and is repeated only where
+ *    its answer was lost (repeat-oracle.ts).
+ * 9. Nothing is left on disk.
  */
 import { strict as assert } from 'node:assert'
 import type { Appended } from '../../src/batch-store.ts'
 import type { BatchId } from '../../src/batch.ts'
-import type { Receipt } from '../../src/receipt.ts'
 import { EMPTY_BOOKS } from '../../src/receipt.ts'
+import { errorViolations } from './error-oracle.ts'
+import type { Outside } from './places.ts'
+import { Places } from './places.ts'
+import { receiptViolations } from './receipt-oracle.ts'
+import { repeatViolations } from './repeat-oracle.ts'
 import type { SimulatedDatabase } from './simulated-catalog.ts'
-import type { SimulatedBuckets } from './simulated-object-store.ts'
+import type { Refusals, SimulatedConfiguration } from './simulated-destinations.ts'
 
 export interface Put {
   readonly streamId: string
@@ -33,10 +41,10 @@ export interface Put {
   mayLinger: boolean
 }
 
-export interface Evidence {
+export interface Evidence extends Outside {
   readonly puts: readonly Put[]
   readonly database: SimulatedDatabase
-  readonly buckets: SimulatedBuckets
+  readonly refusals: Refusals
   readonly streamIds: readonly string[]
   /** Paths of batch files that were left behind. */
   readonly leftovers: readonly string[]
@@ -47,26 +55,35 @@ const VIOLATIONS_MAX = 12
 
 /** In words, each breach of the above; empty when there is none. */
 export function violationsIn(evidence: Evidence): string[] {
+  const places = new Places(evidence)
   const found = [
-    ...recordViolations(evidence),
-    ...bookViolations(evidence),
-    ...receiptViolations(evidence),
+    ...recordViolations(evidence, places),
+    ...copyViolations(evidence, places),
+    ...bookViolations(evidence, places),
     ...(evidence.rotted
       ? []
-      : evidence.buckets.conflicts.map((name) => `other bytes were put under ${name}`)),
+      : [
+          ...receiptViolations(evidence),
+          ...evidence.buckets.conflicts.map((name) => `other bytes were put under ${name}`),
+        ]),
+    ...errorViolations(evidence, places),
+    ...repeatViolations(evidence),
     ...evidence.leftovers.map((path) => `${path} is left on disk`),
   ]
   return found.slice(0, VIOLATIONS_MAX)
 }
 
 /** 1, 2 and 3. */
-function* recordViolations({ puts, buckets, database, rotted }: Evidence): Generator<string> {
-  const places = placesOf(buckets)
+function* recordViolations(
+  { puts, database, rotted }: Evidence,
+  { delivered, refused }: Places,
+): Generator<string> {
+  const unsent = new Set([...delivered.keys(), ...refused.keys()])
   const missing = new Map<BatchId, number>()
   for (const put of puts) {
     for (const record of put.records) {
-      const names = places.get(record) ?? []
-      places.delete(record)
+      const names = [...(delivered.get(record) ?? []), ...(refused.get(record) ?? [])]
+      unsent.delete(record)
       if (names.length > 1) yield `${put.answer} record ${record} is doubled: ${names.join()}`
       if (names.length > 0 && mustBeAbsent(put)) yield `${put.answer} record ${record} is delivered`
       if (names.length > 0 || put.answer !== 'acknowledged') continue
@@ -81,82 +98,55 @@ function* recordViolations({ puts, buckets, database, rotted }: Evidence): Gener
     if (count > quarantined)
       yield `batch ${batchId} lacks ${count} records, ${quarantined} are quarantined`
   }
-  for (const [record, names] of places) yield `nobody sent ${record}, in ${names.join()}`
+  for (const record of unsent) yield `nobody sent ${record}`
 }
 
 function mustBeAbsent({ answer, mayLinger }: Put): boolean {
   return (answer === 'full' || answer === 'failed') && !mayLinger
 }
 
+/** The rest of 1. */
+function* copyViolations(
+  { puts, database, rotted }: Evidence,
+  { copied }: Places,
+): Generator<string> {
+  for (const { streamId, records, answer } of puts) {
+    const { destination } = database.streams.get(streamId) ?? {}
+    const isCopied = (destination as Partial<SimulatedConfiguration>).S3BackupMode === 'All'
+    for (const record of records) {
+      const names = copied.get(record) ?? []
+      if (names.length > 1) yield `the copy of ${record} is doubled: ${names.join()}`
+      const mustBeThere = isCopied && answer === 'acknowledged' && !rotted
+      if (mustBeThere && names.length === 0) yield `the copy of ${record} is lost`
+    }
+  }
+}
+
 /** 4. */
-function* bookViolations({
-  streamIds,
-  database,
-  buckets,
-  puts,
-  rotted,
-}: Evidence): Generator<string> {
+function* bookViolations(
+  { streamIds, database, puts, rotted }: Evidence,
+  { delivered, refused }: Places,
+): Generator<string> {
+  const countOf = (streamId: string, texts: Iterable<string>): number =>
+    [...texts].filter((text) => text.startsWith(`${streamId}:`)).length
   for (const streamId of streamIds) {
     const books = database.books.get(streamId) ?? EMPTY_BOOKS
-    const { accepted, delivered, dropped, errored, quarantined } = books
+    const { accepted, dropped, quarantined } = books
     const text = JSON.stringify(books)
-    if (accepted !== delivered + dropped + errored + quarantined)
+    if (accepted !== books.delivered + dropped + books.errored + quarantined)
       yield `books of ${streamId} do not balance: ${text}`
     const acknowledged = puts
       .filter((put) => put.streamId === streamId && put.answer === 'acknowledged')
       .reduce((sum, put) => sum + put.records.length, 0)
     if (accepted < acknowledged) yield `${streamId} acknowledged ${acknowledged}: ${text}`
-    const there = [...buckets.objects]
-      .filter(([name]) => name.startsWith(`${streamId}/`))
-      .reduce((sum, [, bytes]) => sum + linesOf(bytes).length, 0)
-    // A chunk that went bad after its object was written is in the object and in quarantine.
-    if (rotted ? there < delivered || there > accepted : there !== delivered)
-      yield `${there} records of ${streamId} are at the destination: ${text}`
+    const there = countOf(streamId, delivered.keys())
+    const failed = countOf(streamId, refused.keys())
+    // A chunk that went bad after its records were written is there and in quarantine.
+    const isWrong = rotted
+      ? there < books.delivered || failed < books.errored || there + failed > accepted
+      : there !== books.delivered || failed !== books.errored
+    if (isWrong)
+      yield `of ${streamId}, ${there} are at the destination, ${failed} in the error output: ${text}`
     if (!rotted && quarantined > 0) yield `${streamId} has sound records in quarantine: ${text}`
   }
-}
-
-/** 5. */
-function* receiptViolations({ puts, database, buckets, rotted }: Evidence): Generator<string> {
-  for (const { appended, records, answer } of puts) {
-    if (answer !== 'acknowledged') continue
-    assert(appended !== undefined)
-    const { batchId, firstOrdinal } = appended
-    const receipt = database.receipts.get(batchId)
-    if (receipt === undefined) {
-      yield `batch ${batchId} has no receipt`
-      continue
-    }
-    if (rotted) continue
-    const lines = receipt.outputs.flatMap((output) => linesAt(output.target, buckets))
-    if (lines.length !== receipt.recordCount)
-      yield `receipt of ${batchId} counts ${receipt.recordCount} of ${lines.length} records`
-    const found = lines.slice(firstOrdinal, firstOrdinal + records.length)
-    if (found.join() !== records.join())
-      yield `at ordinal ${firstOrdinal} of ${batchId} is ${found.join()} for ${records.join()}`
-  }
-}
-
-function linesAt(
-  target: Receipt['outputs'][number]['target'],
-  buckets: SimulatedBuckets,
-): string[] {
-  const { bucket, key } = target as { bucket: string; key: string }
-  return linesOf(buckets.objects.get(`${bucket}/${key}`) ?? Buffer.alloc(0))
-}
-
-function placesOf({ objects }: SimulatedBuckets): Map<string, string[]> {
-  const places = new Map<string, string[]>()
-  for (const [name, bytes] of objects) {
-    for (const record of linesOf(bytes)) {
-      const names = places.get(record)
-      if (names === undefined) places.set(record, [name])
-      else names.push(name)
-    }
-  }
-  return places
-}
-
-function linesOf(bytes: Buffer): string[] {
-  return bytes.byteLength === 0 ? [] : bytes.toString('latin1').split('\n')
 }

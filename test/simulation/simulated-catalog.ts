@@ -9,7 +9,7 @@
  */
 import { strict as assert } from 'node:assert'
 import type { BatchId, SealedBatch } from '../../src/batch.ts'
-import type { Catalog } from '../../src/catalog.ts'
+import type { Catalog, KnownReplayedPart, ReplayedPart } from '../../src/catalog.ts'
 import { CatalogConflict } from '../../src/catalog.ts'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import type { Accounting } from '../../src/manifest.ts'
@@ -27,6 +27,7 @@ export class SimulatedDatabase {
   readonly entered = new Set<BatchId>()
   readonly receipts = new Map<BatchId, Receipt>()
   readonly books = new Map<string, Books>()
+  readonly replays = new Map<BatchId, ReplayedPart>()
   readonly scheduler: Scheduler
   readonly chance: Chance
 
@@ -88,9 +89,11 @@ class SimulatedCatalog implements Catalog {
 
   deleteStream(streamId: string): Promise<void> {
     return this.#write(() => {
-      const { streams, books, receipts } = this.#database
+      const { streams, books, receipts, replays } = this.#database
       streams.delete(streamId)
       books.delete(streamId)
+      for (const part of replays.values())
+        if (part.streamId === streamId) replays.delete(part.batchId)
       for (const receipt of receipts.values())
         if (receipt.streamId === streamId) receipts.delete(receipt.batchId)
     })
@@ -142,8 +145,27 @@ class SimulatedCatalog implements Catalog {
     })
   }
 
+  recordReplay(part: ReplayedPart): Promise<void> {
+    return this.#write(() => void this.#database.replays.set(part.batchId, part))
+  }
+
+  replayedPart(batchId: BatchId): Promise<KnownReplayedPart | undefined> {
+    return this.#read(() => this.#knownParts().find((part) => part.batchId === batchId))
+  }
+
+  replayedParts(streamId: string, source: string): Promise<readonly KnownReplayedPart[]> {
+    return this.#read(() =>
+      this.#knownParts().filter((part) => part.streamId === streamId && part.source === source),
+    )
+  }
+
   close(): Promise<void> {
     return this.#write(() => {})
+  }
+
+  #knownParts(): KnownReplayedPart[] {
+    const { replays, entered } = this.#database
+    return [...replays.values()].map((part) => ({ ...part, imported: entered.has(part.batchId) }))
   }
 
   #enterSealed(batchId: BatchId, streamId: string, recordCount: number): void {

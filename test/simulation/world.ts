@@ -6,25 +6,30 @@
  *   last life: no faults, no clients; all is delivered, and the oracle is asked
  */
 import { s3 } from '../../destinations/s3/index.ts'
-import type { JsonObject } from '../../src/base/json.ts'
 import type { Logger } from '../../src/base/logger.ts'
-import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import { Chance } from './chance.ts'
 import { DiskDirectory } from './disk.ts'
 import type { DiskFile } from './disk.ts'
 import type { Engine } from './engine.ts'
 import { DATA_DIRECTORY, startEngine } from './engine.ts'
+import { drawFaults, NO_FAULTS } from './faults.ts'
+import type { Faults } from './faults.ts'
 import { violationsIn } from './oracle.ts'
 import type { PlantedBug } from './planted-bugs.ts'
 import { Scheduler } from './scheduler.ts'
 import { SimulatedDatabase } from './simulated-catalog.ts'
-import { NO_DISK_FAULTS, SimulatedDisk } from './simulated-file-system.ts'
-import { NO_OBJECT_STORE_FAULTS, SimulatedBuckets } from './simulated-object-store.ts'
+import { endpointType, indexType } from './simulated-destinations.ts'
+import type { Refusals } from './simulated-destinations.ts'
+import { SimulatedEndpoint } from './simulated-endpoint.ts'
+import { SimulatedDisk } from './simulated-file-system.ts'
+import { SimulatedIndex } from './simulated-index.ts'
+import { SimulatedNetwork } from './simulated-network.ts'
+import { SimulatedBuckets } from './simulated-object-store.ts'
+import { makeStream, STREAM_IDS } from './streams.ts'
 import { Trace } from './trace.ts'
 import { virtualClock, WallClock } from './virtual-clock.ts'
 import { Workload } from './workload.ts'
 
-const STREAM_IDS = ['stream-0', 'stream-1', 'stream-2'] as const
 const LIVES_MAX = 4
 const STEPS_MAX = 500
 /** A life without an end in steps ends here; no put takes so long. */
@@ -33,9 +38,9 @@ const LIFE_MS_MAX = 60_000
 const DRAIN_MS_MAX = 30_000
 /** All that is left is delivered within this time, once nothing fails any more. */
 const DELIVERED_WITHIN_MS = 900_000
+const RESUMED_EACH_MS = 20_000
 const CAPACITY_BYTES = 250_000
 const HOUR_MS = 3_600_000
-const MIB = 1024 * 1024
 const DATA_KEY = Buffer.alloc(32, 7)
 
 export interface SimulationOptions {
@@ -66,6 +71,8 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
 /** One process. */
 interface Life {
   alive: boolean
+  /** Its disk has nothing against it. */
+  readonly diskIsSound: boolean
   /** Once it has started. */
   engine?: Engine
   /** Why it would have ended by itself. */
@@ -83,6 +90,11 @@ class World {
   readonly #wallClock = new WallClock()
   readonly #disk: SimulatedDisk
   readonly #buckets: SimulatedBuckets
+  readonly #indexNetwork: SimulatedNetwork
+  readonly #index: SimulatedIndex
+  readonly #endpointNetwork: SimulatedNetwork
+  readonly #endpoint: SimulatedEndpoint
+  readonly #refusals: Refusals = new Map()
   readonly #database: SimulatedDatabase
   readonly #workload: Workload
   readonly #failures: string[] = []
@@ -100,6 +112,13 @@ class World {
       capacityBytes: CAPACITY_BYTES,
     })
     this.#buckets = new SimulatedBuckets(this.#scheduler, new Chance(seed, 'buckets'))
+    this.#indexNetwork = new SimulatedNetwork(this.#scheduler, new Chance(seed, 'to the index'))
+    this.#index = new SimulatedIndex(this.#indexNetwork, new Chance(seed, 'index'))
+    this.#endpointNetwork = new SimulatedNetwork(
+      this.#scheduler,
+      new Chance(seed, 'to the endpoint'),
+    )
+    this.#endpoint = new SimulatedEndpoint(this.#endpointNetwork)
     this.#database = new SimulatedDatabase(this.#scheduler, new Chance(seed, 'database'))
     this.#workload = new Workload({
       streamIds: STREAM_IDS,
@@ -107,7 +126,7 @@ class World {
       note: (text) => this.#note(text),
     })
     for (const streamId of STREAM_IDS)
-      this.#database.streams.set(streamId, this.#makeStream(streamId))
+      this.#database.streams.set(streamId, makeStream(streamId, this.#chance))
   }
 
   async run(): Promise<Outcome> {
@@ -126,6 +145,9 @@ class World {
           puts,
           database: this.#database,
           buckets: this.#buckets,
+          index: this.#index,
+          endpoint: this.#endpoint,
+          refusals: this.#refusals,
           streamIds: STREAM_IDS,
           leftovers,
           rotted: this.#options.rot === true,
@@ -143,9 +165,14 @@ class World {
     const firstPut = this.#workload.puts.length
     const lastStep = this.#scheduler.stepCount + chance.integer(1, STEPS_MAX)
     const deadlineMs = this.#scheduler.nowMs + LIFE_MS_MAX
-    this.#drawFaults()
+    this.#setFaults(drawFaults(chance, CAPACITY_BYTES))
     const life = this.#start()
     this.#disturb(life)
+    // In a quiet life what fails is tried again for longer.
+    if (chance.happens(0.4)) {
+      const quietAfterMs = chance.between(100, 1_000)
+      this.#scheduler.after(quietAfterMs, life, 'clients go', () => life.stopping.abort())
+    }
     await this.#scheduler.runUntil(
       () => life.failure !== undefined || this.#scheduler.stepCount >= lastStep,
       deadlineMs,
@@ -159,15 +186,13 @@ class World {
 
   /** No more faults, no more clients: all that was taken arrives. */
   async #liveInPeace(): Promise<void> {
-    this.#disk.faults = NO_DISK_FAULTS
-    this.#buckets.faults = NO_OBJECT_STORE_FAULTS
-    this.#database.failing = 0
+    this.#setFaults(NO_FAULTS)
     const life = this.#start({ clients: false })
     const deadlineMs = this.#scheduler.nowMs + DELIVERED_WITHIN_MS
     const done = (): boolean =>
       life.failure !== undefined || life.engine?.store.usage().batchCount === 0
     await this.#scheduler.runUntil(() => life.engine !== undefined, deadlineMs)
-    for (const streamId of STREAM_IDS) await life.engine?.queue.resume(streamId)
+    await this.#resumeNowAndThen(life)
     if (!(await this.#scheduler.runUntil(done, deadlineMs)))
       this.#failures.push(`${life.engine?.store.usage().batchCount} batches are not delivered`)
     if (life.failure === undefined && !(await this.#endOrderly(life)))
@@ -178,10 +203,25 @@ class World {
       this.#failures.push(`the last process failed: ${textOf(life.failure)}`)
   }
 
+  /** A stream brakes again where its destination refuses batch after batch. */
+  async #resumeNowAndThen(life: Life): Promise<void> {
+    for (const streamId of STREAM_IDS) await life.engine?.queue.resume(streamId)
+    this.#scheduler.after(RESUMED_EACH_MS, life, 'operator resumes', () => {
+      void this.#resumeNowAndThen(life)
+    })
+  }
+
   #start({ clients } = { clients: true }): Life {
     this.#note('a process starts')
     const seed = this.#options.seed + this.#scheduler.stepCount
-    const life: Life = { alive: true, stopping: new AbortController(), clients: Promise.resolve() }
+    const { write, datasync, other, takenBytes } = this.#disk.faults
+    const diskIsSound = write + datasync + other + takenBytes === 0
+    const life: Life = {
+      alive: true,
+      diskIsSound,
+      stopping: new AbortController(),
+      clients: Promise.resolve(),
+    }
     const clock = virtualClock(this.#scheduler, this.#wallClock, new Chance(seed, 'process'), life)
     const fail = (error: unknown): void => {
       life.failure ??= error
@@ -190,6 +230,11 @@ class World {
       fileSystem: this.#disk.mount(life),
       catalog: this.#database.open(life),
       objectStore: this.#buckets.connect(life),
+      destinationTypes: [
+        s3,
+        indexType(this.#index.connect(life), this.#refusals),
+        endpointType(this.#endpoint.connect(life), this.#refusals),
+      ],
       keyRing: { unwrap: () => DATA_KEY },
       clock,
       logger: this.#logger(),
@@ -246,23 +291,13 @@ class World {
     }
   }
 
-  /** What goes wrong during one life; often nothing but its end. */
-  #drawFaults(): void {
-    const chance = this.#chance
-    const sometimes = (rate: number): number => (chance.happens(0.3) ? rate : 0)
-    this.#disk.faults = {
-      write: sometimes(0.02),
-      datasync: sometimes(0.02),
-      other: sometimes(0.01),
-      takenBytes: chance.happens(0.2) ? chance.integer(CAPACITY_BYTES / 2, CAPACITY_BYTES) : 0,
-    }
-    this.#buckets.faults = {
-      unavailable: sometimes(0.3),
-      forbidden: sometimes(0.1),
-      answerLost: sometimes(0.3),
-      hangs: sometimes(0.1),
-    }
-    this.#database.failing = sometimes(0.05)
+  #setFaults(faults: Faults): void {
+    this.#disk.faults = faults.disk
+    this.#buckets.faults = faults.buckets
+    this.#index.faults = faults.index
+    this.#indexNetwork.faults = faults.toIndex
+    this.#endpointNetwork.faults = faults.toEndpoint
+    this.#database.failing = faults.databaseFailing
   }
 
   /** Now and then, as long as the process lives: the clock is set, space comes and goes, bits flip. */
@@ -292,60 +327,17 @@ class World {
     file.rot(position, this.#chance.integer(0, 7))
   }
 
-  #makeStream(streamId: string): DeliveryStream {
-    const chance = this.#chance
-    const encrypted = chance.happens(0.3)
-    return {
-      streamId,
-      name: streamId,
-      arn: `arn:aws:firehose:us-east-1:000000000000:deliverystream/${streamId}`,
-      status: 'ACTIVE',
-      type: 'DirectPut',
-      createdAtMs: 0,
-      versionId: 1,
-      revision: 1,
-      tags: [],
-      encryption: encrypted
-        ? { status: 'ENABLED', keyType: 'AWS_OWNED_CMK', wrappedDataKey: 'wrapped' }
-        : { status: 'DISABLED' },
-      destinationType: s3.name,
-      destination: {
-        ...s3.create('ExtendedS3DestinationConfiguration', configurationOf(streamId), {
-          strictAws: false,
-          objectStoreKind: 's3',
-        }),
-        // Smaller than a request may ask for, so that a short life has many batches.
-        BufferingHints: {
-          SizeInMBs: chance.integer(300, 4_000) / MIB,
-          IntervalInSeconds: chance.between(1, 5),
-        },
-      },
-    }
-  }
-
   #note(text: string): void {
     this.#trace.note(this.#scheduler.nowMs, text)
   }
 
   #logger(): Logger {
     const log = (fields: object, message: string): void => {
-      const { error } = fields as { error?: unknown }
-      this.#note(`log: ${message} ${error === undefined ? '' : messageOf(error)}`)
+      const { error, errorMessage } = fields as { error?: unknown; errorMessage?: string }
+      const cause = error === undefined ? errorMessage : messageOf(error)
+      this.#note(`log: ${message} ${cause ?? ''}`)
     }
     return { debug: log, info: log, warn: log, error: log }
-  }
-}
-
-function configurationOf(streamId: string): JsonObject {
-  const delimiter = { ParameterName: 'Delimiter', ParameterValue: '\\n' }
-  return {
-    RoleARN: 'arn:aws:iam::000000000000:role/simulation',
-    BucketARN: `arn:aws:s3:::${streamId}`,
-    Prefix: 'version-1/',
-    ProcessingConfiguration: {
-      Enabled: true,
-      Processors: [{ Type: 'AppendDelimiterToRecord', Parameters: [delimiter] }],
-    },
   }
 }
 

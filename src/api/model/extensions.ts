@@ -47,7 +47,12 @@ export const NEW_SCALARS = {
     pattern: String.raw`mongodb(\+srv)?://\S+`,
     sensitive: true,
   },
-  MongoDBDatabaseName: { type: 'string', min: 1, max: 63, pattern: String.raw`[^/\\. "$*<>:|?\x00]+` },
+  MongoDBDatabaseName: {
+    type: 'string',
+    min: 1,
+    max: 63,
+    pattern: String.raw`[^/\\. "$*<>:|?\x00]+`,
+  },
   MongoDBCollectionName: {
     type: 'string',
     min: 1,

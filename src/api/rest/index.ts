@@ -3,6 +3,7 @@ import type { Route } from '../operation.ts'
 import { health, healthLive, healthReady } from './health.ts'
 import { putRecords } from './put-records.ts'
 import { getReceipt } from './record-status.ts'
+import { cancelReplay, getReplay, listReplays, startReplay } from './replays.ts'
 import { flushStream, pauseStream, resumeStream } from './stream-control.ts'
 import { getStream, listStreams } from './stream-status.ts'
 
@@ -13,6 +14,10 @@ export const routes: readonly Route[] = [
   flushStream,
   pauseStream,
   resumeStream,
+  startReplay,
+  listReplays,
+  getReplay,
+  cancelReplay,
   getReceipt,
   health,
   healthLive,

@@ -1,6 +1,6 @@
 /** `GET /receipts/{recordId}`: where is my record? */
 import type { JsonObject } from '../../base/json.ts'
-import { decodeRecordId } from '../../record.ts'
+import { decodeRecordId, encodeRecordId } from '../../record.ts'
 import type { BatchId } from '../../batch.ts'
 import type { Receipt, ReceiptOutput } from '../../receipt.ts'
 import { RecordSet } from '../../record-set.ts'
@@ -8,11 +8,12 @@ import type { ApiContext } from '../context.ts'
 import { ApiError } from '../exceptions.ts'
 import type { Route } from '../operation.ts'
 import { parameterOf } from './route-parameters.ts'
-import { describeFailure } from './stream-status.ts'
+import { describeWaiting } from './waiting-record.ts'
 
 /**
  * State is where the record's batch is: `open` (buffered), `waiting`, `in-flight` or `parked` (with
- * the last failure); `delivered`, or `errored` where its destination refused it (with its receipt).
+ * what its attempts have come to); `delivered`, or `errored` where its destination refused it (with its
+ * receipt).
  */
 export const getReceipt: Route = {
   method: 'GET',
@@ -46,14 +47,19 @@ async function batchStatus(
   if (open !== undefined) return ordinal < open.recordCount ? open.status : undefined
   const queued = await context.queue.find(batchId)
   if (queued !== undefined) {
-    const { state, attempt, lastFailure } = queued
-    return { State: state, Attempt: attempt, ...describeFailure(lastFailure) }
+    if (ordinal >= queued.batch.recordCount) return undefined
+    return await describeWaiting(queued, ordinal, context)
   }
   const receipt = await context.catalog.receipt(batchId)
   if (receipt === undefined || ordinal >= receipt.recordCount) return undefined
   const outputs = outputsOf(receipt, ordinal)
   const isErrored = outputs.some(({ accounting }) => accounting === 'errored')
-  return { State: isErrored ? 'errored' : 'delivered', Receipt: describeReceipt(receipt, outputs) }
+  const recordId = encodeRecordId(batchId, ordinal)
+  const described = outputs.map((output) => describeOutput(output, receipt, recordId, context))
+  return {
+    State: isErrored ? 'errored' : 'delivered',
+    Receipt: { ...describeReceipt(receipt), Outputs: described },
+  }
 }
 
 function findOpen(batchId: BatchId, { registry, store }: ApiContext) {
@@ -81,7 +87,7 @@ function holds(records: string | undefined, ordinal: number): boolean {
   return records !== undefined && RecordSet.parse(records).has(ordinal)
 }
 
-function describeReceipt(receipt: Receipt, outputs: readonly ReceiptOutput[]): JsonObject {
+function describeReceipt(receipt: Receipt): JsonObject {
   return {
     DeliveryStreamName: receipt.streamName,
     RecordCount: receipt.recordCount,
@@ -90,16 +96,28 @@ function describeReceipt(receipt: Receipt, outputs: readonly ReceiptOutput[]): J
     SealedTimestamp: receipt.sealedAtMs / 1_000,
     DeliveredTimestamp: receipt.deliveredAtMs / 1_000,
     Attempts: receipt.attempts,
-    Outputs: outputs.map((output) => ({
-      Kind: output.kind,
-      Target: output.target,
-      Accounting: output.accounting,
-      RecordCount: output.recordCount,
-      Attempts: output.attempts,
-      SizeBytes: output.sizeBytes,
-    })),
     DroppedCount: receipt.droppedCount,
     QuarantinedCount: receipt.quarantinedCount,
+  }
+}
+
+function describeOutput(
+  output: ReceiptOutput,
+  { streamId }: Receipt,
+  recordId: string,
+  { registry, destinations }: ApiContext,
+): JsonObject {
+  const { target, accounting } = output
+  const type = destinations.get(registry.byId(streamId)?.destinationType ?? '')
+  const isOwn = accounting === 'delivered'
+  const recordTarget = isOwn ? type?.recordTarget?.(target, recordId) : undefined
+  return {
+    Kind: output.kind,
+    Target: recordTarget === undefined ? target : { ...(target as JsonObject), ...recordTarget },
+    Accounting: accounting,
+    RecordCount: output.recordCount,
+    Attempts: output.attempts,
+    SizeBytes: output.sizeBytes,
   }
 }
 

@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
@@ -55,9 +56,10 @@ func (all *arrivals) write(ctx context.Context, logs plog.Logs) error {
 	for _, resource := range logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
 			for _, record := range scope.LogRecords().All() {
-				data := record.Body().Bytes().AsRaw()
-				if data == nil {
-					data = []byte(record.Body().AsString())
+				data := []byte(record.Body().AsString())
+				if record.Body().Type() == pcommon.ValueTypeBytes {
+					// Of nothing, too, and not nil.
+					data = append([]byte{}, record.Body().Bytes().AsRaw()...)
 				}
 				line := arrival{data, resource.Resource().Attributes().AsRaw(), headers}
 				if err := all.encoder.Encode(line); err != nil {
