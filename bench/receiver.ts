@@ -32,6 +32,8 @@ const server = createServer((request, response) => {
     } else answer({ requestId: headers['x-amz-firehose-request-id'], timestamp: Date.now() })
   })
 })
+// Senders prepare for longer than connections are usually kept.
+server.keepAliveTimeout = 0
 server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`${(server.address() as AddressInfo).port}\n`)
 })

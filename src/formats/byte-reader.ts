@@ -35,6 +35,11 @@ export class ByteReader {
     return bytes
   }
 
+  /** Gives bytes that were taken last back. */
+  giveBack(bytes: Buffer): void {
+    this.#rest = Buffer.concat([bytes, this.#rest])
+  }
+
   /** All that is left; whoever stops half-way may ask again. */
   async *remaining(): AsyncGenerator<Buffer> {
     const rest = this.#rest

@@ -51,6 +51,13 @@ const FORMATS = Object.entries(COMPRESSION_FORMATS).map(
     [format as CompressionFormat, contentEncoding as ObjectCoding] as const,
 )
 
+test.each(['Snappy', 'HADOOP_SNAPPY'] as const)('%s is known for itself', async (format) => {
+  for (const content of [Buffer.alloc(0), contentOf(700_000)]) {
+    const object = await compressed(format, content)
+    expect((await read('snappy', piecesOf(object, 1_000))).equals(content)).toBe(true)
+  }
+})
+
 test.each(FORMATS)('what %s has compressed is read back from %s', async (format, coding) => {
   for (const sizeBytes of [0, 1, 700_000]) {
     const content = contentOf(sizeBytes)

@@ -6,11 +6,18 @@ import { Readable } from 'node:stream'
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 import { DecompressionError } from './decompression.ts'
-import { readHadoopSnappy, readXerialSnappy } from './snappy-reader.ts'
+import { readHadoopSnappy, readSnappy, readXerialSnappy } from './snappy-reader.ts'
 import { readZipEntry } from './zip-reader.ts'
 
-/** By the Content-Encoding of Firehose's objects. */
-export type ObjectCoding = 'identity' | 'gzip' | 'zstd' | 'zip' | 'snappy-java' | 'hadoop-snappy'
+/** By the Content-Encoding of Firehose's objects; `snappy` is either of its two. */
+export type ObjectCoding =
+  | 'identity'
+  | 'gzip'
+  | 'zstd'
+  | 'zip'
+  | 'snappy-java'
+  | 'hadoop-snappy'
+  | 'snappy'
 
 type Bytes = AsyncIterable<Uint8Array>
 
@@ -22,6 +29,7 @@ const READERS: Readonly<Record<ObjectCoding, (bytes: Bytes) => Bytes>> = {
     readZipEntry(bytes, (deflated) => throughCodec(deflated, zlib.createInflateRaw())),
   'snappy-java': readXerialSnappy,
   'hadoop-snappy': readHadoopSnappy,
+  snappy: readSnappy,
 }
 
 export function isObjectCoding(name: string): name is ObjectCoding {

@@ -94,7 +94,9 @@ export function updateDelivery(
   const { S3Update: s3, ...members } = given
   const updated = checked(merge(stored, members, s3), rules, context)
   if (updated.S3BackupMode !== stored.S3BackupMode && !mayUpdateBackupMode(updated, rules)) {
-    throw new ConfigurationError(`S3BackupMode cannot be changed from ${stored.S3BackupMode}`)
+    throw new ConfigurationError(
+      `S3BackupMode cannot be changed from ${(stored as DeliveryConfiguration).S3BackupMode}`,
+    )
   }
   return isDeepStrictEqual(updated, stored) ? stored : updated
 }
@@ -150,7 +152,7 @@ function merge(stored: JsonObject, given: JsonObject, s3: Json | undefined): Jso
   if (s3 !== undefined) {
     merged.S3Configuration = mergeS3Members(stored.S3Configuration as JsonObject, s3 as JsonObject)
   }
-  return merged as JsonObject
+  return merged
 }
 
 function checked(

@@ -35,9 +35,9 @@ export class ErrorObjects implements ErrorOutput {
   }
 
   async encode(job: ErrorOutputJob): Promise<EncodedOutput> {
-    const { batch, policy, openSpool } = job
+    const { batch, policy } = job
     const configuration = policy.s3Configuration as S3Configuration
-    const spool = openSpool()
+    const spool = job.openSpool()
     const compressor = openCompressor(
       configuration.CompressionFormat,
       { entryName: outputUuid(batch.batchId, OUTPUT_INDEX) },

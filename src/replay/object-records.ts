@@ -40,7 +40,7 @@ const CODINGS_BY_EXTENSION: Readonly<Record<string, ObjectCoding>> = {
   '.gz': 'gzip',
   '.zst': 'zstd',
   '.zip': 'zip',
-  '.snappy': 'snappy-java',
+  '.snappy': 'snappy',
 }
 
 /** @throws UnreadableObject, DeliveryError */

@@ -95,7 +95,8 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
       openSpool({ directory: '/nowhere', clock, buffers: new BufferPool(), encrypt }),
     claimsMax: CLAIMS_MAX,
     encodingsMax: 1,
-    backoff: { firstMs: 1_000, maxMs: 30_000 },
+    // Sooner than in earnest, so that a short life has retries.
+    backoff: { firstMs: 200, maxMs: 30_000 },
     clock,
     logger,
   })

@@ -5,8 +5,8 @@
  *
  * - A request is refused as a whole without effect: 503 (tried again, sometimes not before the server
  *   allows it), 401 (the stream brakes) or 413 (refused for good).
- * - The answer is lost when all has been done, or the connection is cut when half of it has: the fate
- *   of the request is unknown, and only a repeat can tell.
+ * - The answer is lost when all has been done, or the connection is cut when half of it has arrived,
+ *   which may be done at once or later: the fate of the request is unknown, and only a repeat can tell.
  * - A request hangs until its caller gives up, then is done all the same, any time later, beside the
  *   repeats of it and after them.
  */
@@ -84,7 +84,8 @@ export class SimulatedNetwork {
       throw new DeliveryError('Timeout', 'Cannot send: no answer', UNKNOWN)
     }
     if (chance.happens(cut)) {
-      void this.#act(request, arrivesAfterMs, 0.5)
+      const lingersMs = chance.happens(0.3) ? chance.between(1, 2 * REQUEST_MS_MAX) : 0
+      void this.#act(request, arrivesAfterMs + lingersMs, 0.5)
       await this.#wait(request, 'cut', arrivesAfterMs + chance.between(-20, 20))
       throw new DeliveryError('ConnectionReset', 'Cannot send: connection was reset', UNKNOWN)
     }

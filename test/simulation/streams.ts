@@ -9,7 +9,7 @@ export type StreamId = (typeof STREAM_IDS)[number]
 
 const MIB = 1024 * 1024
 const CONTEXT = { strictAws: false, objectStoreKind: 's3' } as const
-const RETRY_SECONDS = [0, 2, 20, 3_600] as const
+const RETRY_SECONDS = [0, 0.5, 20, 3_600] as const
 
 export function makeStream(streamId: StreamId, chance: Chance): DeliveryStream {
   const encrypted = chance.happens(0.3)
