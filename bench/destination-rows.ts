@@ -54,7 +54,7 @@ const BATCH_RECORDS = 4_500
 /** As many requests at once as Standpipe has of one stream with two workers. */
 const CONCURRENCY = 8
 /** Lets both sides load and compile what they need before anything counts. */
-const WARM_UP_SHARE = 0.25
+const WARM_UP_RECORDS = 20_000
 const POLL_MS = 50
 /** With less idle than this, processor time is what there is too little of. */
 const IDLE_SHARE_MAX = 0.3
@@ -83,7 +83,7 @@ async function drainStandpipe(
   try {
     await service.start()
     await createStream(service.port, stream)
-    await fill(service.port, roundUp(recordCount * WARM_UP_SHARE))
+    await fill(service.port, WARM_UP_RECORDS)
     await drain(service.port)
     await fill(service.port, recordCount)
     const { delivered } = await booksOf(service.port)
@@ -101,7 +101,7 @@ async function drainBare(
   serverPids: readonly number[],
   recordCount: number,
 ): Promise<Drain> {
-  const warmUp = await bench.bareSends(batchesOf(roundUp(recordCount * WARM_UP_SHARE)))
+  const warmUp = await bench.bareSends(batchesOf(WARM_UP_RECORDS))
   await sendAll(warmUp)
   const sends = await bench.bareSends(batchesOf(recordCount))
   return await measure([process.pid], serverPids, recordCount, () => sendAll(sends))

@@ -64,7 +64,7 @@ export function logRecords(count: number, seed = 1): Buffer[] {
         cluster: 'production-eu-central-1',
         namespace: `team-${pick(['blue', 'green', 'red'])}`,
         node: `ip-10-0-${Math.floor(random() * 16)}-12.eu-central-1.compute.internal`,
-        labels: { 'app.kubernetes.io/name': service, 'app.kubernetes.io/part-of': 'webshop' },
+        labels: { 'app_kubernetes_io/name': service, 'app_kubernetes_io/part-of': 'webshop' },
       },
       source: {
         file: `src/${service}/handlers/request-handler.ts`,

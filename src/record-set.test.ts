@@ -18,7 +18,7 @@ test('it is a set of numbers, whatever is added and deleted, and survives as tex
       const set = RecordSet.range(from, to)
       const model = new Set(Array.from({ length: to - from }, (_, index) => from + index))
       for (const { add, ordinal } of changes) {
-        if (ordinal >= to) continue
+        if (ordinal < from || ordinal >= to) continue
         if (add) set.add(ordinal)
         else set.delete(ordinal)
         if (add) model.add(ordinal)
@@ -59,5 +59,5 @@ test('its text has the lowest ordinal in the lowest bit', () => {
 })
 
 test('a record of another batch is refused', () => {
-  expect(() => RecordSet.empty(8).add(8)).toThrow('a record of this batch')
+  expect(() => RecordSet.empty(8).add(8)).toThrow('a record of this set')
 })

@@ -22,6 +22,8 @@ export const postgres: DestinationPlan = {
     if (server === undefined) return undefined
     const { host, port, database, user, password } = server
     const pool = new Pool({ host, port, database, user, password })
+    // When the server stops before all have said goodbye.
+    pool.on('error', () => undefined)
     await pool.query(TABLE)
     return {
       stream: {

@@ -23,6 +23,8 @@ export class InvalidRecord extends Error {
 /** Before what JavaScript holds exactly ends. */
 const LONG_NUMBER = /\d{16}/
 const INTEGER = /^-?\d+$/
+/** A member, or a text, that begins with a dollar: without one, Extended JSON is plain JSON. */
+const DOLLAR = /"(?:\$|\\u0024)/
 /** What servers take. */
 const DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 const DEPTH_MAX = 100
@@ -59,7 +61,10 @@ function parse(text: string): BSON.Document {
     const exact = LONG_NUMBER.test(text)
       ? JSON.stringify(JSON.parse(text, keepLong as Reviver))
       : text
-    value = BSON.EJSON.parse(exact, { relaxed: true, useBigInt64: true })
+    // Which is read many times as fast.
+    value = DOLLAR.test(exact)
+      ? BSON.EJSON.parse(exact, { relaxed: true, useBigInt64: true })
+      : JSON.parse(exact)
   } catch (cause) {
     throw new InvalidRecord('Cannot insert: the record is not JSON that BSON can hold', { cause })
   }

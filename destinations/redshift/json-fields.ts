@@ -8,6 +8,12 @@ import type { CopyOptions } from './copy-options.ts'
 import { valueAt } from './json-path.ts'
 import { INVALID_JSON, RowRefused } from './row-refused.ts'
 
+/**
+ * Where JSON has a number that JavaScript would write otherwise: negative zero, a fraction, an
+ * exponent, or more digits than it holds. It may find one in a text, too.
+ */
+const INEXACT_NUMBER = /(?:^|[[:,])\s*(?:-0|-?\d{16}|-?\d+[.eE][\d.eE+-]*\s*(?:[,\]}]|$))/
+
 /** A number as it was written; JSON.stringify knows it. */
 interface RawNumber {
   readonly rawJSON: string
@@ -36,7 +42,9 @@ export function jsonFields(
     if (typeof jsonPaths !== 'string') {
       return columns.map((column, index) => fieldOf(valueAt(value, jsonPaths[index] ?? []), column))
     }
-    if (!isJsonObject(value)) throw new RowRefused(INVALID_JSON, 'JSON value is not an object')
+    if (!isJsonObject(value) || exactJson.isRawJSON(value)) {
+      throw new RowRefused(INVALID_JSON, 'JSON value is not an object')
+    }
     const members = jsonPaths === 'auto' ? value : lowerCaseMembers(value)
     return columns.map((column) => {
       const name = jsonPaths === 'auto' ? column.name : column.name.toLowerCase()
@@ -75,6 +83,8 @@ function parseOrRefuse(text: string): unknown {
 }
 
 function parse(text: string): unknown {
+  // A reviver takes six times as long.
+  if (!INEXACT_NUMBER.test(text)) return JSON.parse(text)
   return exactJson.parse(text, (_key, value, { source }) =>
     typeof value === 'number' && source !== undefined ? exactJson.rawJSON(source) : value,
   )

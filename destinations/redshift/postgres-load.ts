@@ -7,6 +7,7 @@
  * server has not, is waited for. Until COMMIT is sent nothing can have taken effect.
  */
 import { escapeLiteral } from 'pg'
+import { ordinalEndOf } from '../../src/batch.ts'
 import type { DeliverJob, DestinationContext, RecordFailure } from '../../src/destination.ts'
 import { DeliveryError } from '../../src/destination.ts'
 import { RecordSet } from '../../src/record-set.ts'
@@ -97,7 +98,7 @@ async function loadUncommitted(
     options,
   })
   if (refused.length > 0 || leftOver !== undefined) {
-    const set = RecordSet.empty(batch.recordCount)
+    const set = RecordSet.empty(ordinalEndOf(batch))
     for (const { ordinal } of refused) set.add(ordinal)
     const text = set.size === 0 ? '' : set.toString()
     await session.query(

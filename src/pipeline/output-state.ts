@@ -58,10 +58,11 @@ export class OutputState {
     this.#lastAttemptAtMs = progress?.lastAttemptAtMs ?? 0
     this.#lastFailure = progress?.lastFailure
     this.#refused = [...(progress?.refused ?? [])]
-    this.#pending = progress === undefined ? RecordSet.range(from, to) : parse(progress.pending, to)
+    this.#pending =
+      progress === undefined ? RecordSet.range(from, to) : parse(progress.pending, to, from)
     // Without progress the first attempt is under way, or was when its process died.
     const isUnderWay = found && progress === undefined
-    this.#unknown = isUnderWay ? RecordSet.range(from, to) : parse(progress?.unknown, to)
+    this.#unknown = isUnderWay ? RecordSet.range(from, to) : parse(progress?.unknown, to, from)
   }
 
   /** Every record has arrived or was refused. */
@@ -204,6 +205,6 @@ export class OutputState {
   }
 }
 
-function parse(text: string | undefined, recordCount: number): RecordSet {
-  return text === undefined ? RecordSet.empty(recordCount) : RecordSet.parse(text)
+function parse(text: string | undefined, to: number, from: number): RecordSet {
+  return text === undefined ? RecordSet.empty(to, from) : RecordSet.parse(text)
 }

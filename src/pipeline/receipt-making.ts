@@ -50,8 +50,8 @@ function receiptOutputs({ outputs }: Manifest, ordinalEnd: number): ReceiptOutpu
   })
 }
 
-function refusedOf({ progress }: FrozenOutput, ordinalEnd: number): string {
-  const refused = RecordSet.empty(ordinalEnd)
+function refusedOf({ progress, range }: FrozenOutput, ordinalEnd: number): string {
+  const refused = RecordSet.empty(range?.to ?? ordinalEnd, range?.from)
   for (const { ordinal } of progress?.refused ?? []) refused.add(ordinal)
   return refused.toString()
 }

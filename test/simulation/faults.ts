@@ -45,7 +45,7 @@ export function drawFaults(chance: Chance, capacityBytes: number): Faults {
       answerLost: ofBuckets(0.3),
       hangs: ofBuckets(0.1),
     },
-    index: { busy: ofIndex(0.4), shardFails: ofIndex(0.1) },
+    index: { busy: ofIndex(0.5), shardFails: ofIndex(0.2) },
     toIndex: networkFaults(drawRates(chance)),
     toEndpoint: networkFaults(drawRates(chance)),
     databaseFailing: drawRates(chance)(0.1),
@@ -60,11 +60,11 @@ function drawRates(chance: Chance): (rate: number) => number {
 
 function networkFaults(rateOf: (rate: number) => number): NetworkFaults {
   return {
-    unavailable: rateOf(0.4),
+    unavailable: rateOf(0.5),
     unauthorized: rateOf(0.05),
     tooLarge: rateOf(0.05),
-    answerLost: rateOf(0.3),
-    cut: rateOf(0.2),
+    answerLost: rateOf(0.4),
+    cut: rateOf(0.5),
     hangs: rateOf(0.3),
   }
 }

@@ -4,7 +4,8 @@ import type { JsonObject } from '../../src/base/json.ts'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import type { Chance } from './chance.ts'
 
-export const STREAM_IDS = ['objects-0', 'objects-1', 'index-2', 'endpoint-3'] as const
+export const RECORD_STREAM_IDS = ['index-2', 'endpoint-3'] as const
+export const STREAM_IDS = ['objects-0', 'objects-1', ...RECORD_STREAM_IDS] as const
 export type StreamId = (typeof STREAM_IDS)[number]
 
 const MIB = 1024 * 1024
