@@ -53,9 +53,11 @@ const STREAM = 'bench-0'
 const BATCH_RECORDS = 4_500
 /** As many requests at once as Standpipe has of one stream with two workers. */
 const CONCURRENCY = 8
-/** Lets both sides load and compile what they need before anything counts. */
-const WARM_UP_RECORDS = 20_000
-const POLL_MS = 50
+/** More batches than one of Standpipe's threads has in hand, so that each gets some. */
+const WARM_UP_RECORDS = 50_000
+const POLL_MS_MIN = 20
+/** Of the time so far: questions cost processor time, and slow servers take long. */
+const POLL_SHARE = 0.05
 /** With less idle than this, processor time is what there is too little of. */
 const IDLE_SHARE_MAX = 0.3
 
@@ -69,6 +71,8 @@ export async function measureDestination(
   if (bench === undefined) return undefined
   const serverPids = descendants([process.pid]).filter((pid) => !before.has(pid))
   const recordCount = roundUp(Math.min(plan.recordCount, recordCountMax))
+  // A server that has just started is slower, and so are our threads and the bare client.
+  await sendAll(await bench.bareSends(batchesOf(WARM_UP_RECORDS)))
   const standpipe = await drainStandpipe(bench, serverPids, recordCount)
   const bare = await drainBare(bench, serverPids, recordCount)
   return { name: plan.name, standpipe, bare, limit: limitOf(standpipe) }
@@ -101,8 +105,6 @@ async function drainBare(
   serverPids: readonly number[],
   recordCount: number,
 ): Promise<Drain> {
-  const warmUp = await bench.bareSends(batchesOf(WARM_UP_RECORDS))
-  await sendAll(warmUp)
   const sends = await bench.bareSends(batchesOf(recordCount))
   return await measure([process.pid], serverPids, recordCount, () => sendAll(sends))
 }
@@ -161,7 +163,10 @@ async function fill(port: number, recordCount: number): Promise<void> {
 
 async function drain(port: number): Promise<void> {
   await post(port, `/streams/${STREAM}/resume`, undefined)
-  while ((await booksOf(port)).pending > 0) await sleep(POLL_MS)
+  const started = performance.now()
+  while ((await booksOf(port)).pending > 0) {
+    await sleep(Math.max(POLL_MS_MIN, (performance.now() - started) * POLL_SHARE))
+  }
 }
 
 interface StreamStatus {

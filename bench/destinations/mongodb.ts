@@ -10,7 +10,7 @@ const ID_LENGTH = 34
 
 export const mongoDB: DestinationPlan = {
   name: 'MongoDB',
-  recordCount: 20_000,
+  recordCount: 50_000,
   needs: 'mongod, or Go for FerretDB',
   async open() {
     const server = await startMongoServer()
