@@ -136,7 +136,8 @@ async function measure(
 
 /** What there was too little of while Standpipe drained. */
 function limitOf({ idleShare, senderCpu, serverCpu }: Drain): string {
-  if (idleShare > IDLE_SHARE_MAX || serverCpu === undefined) return 'waiting'
+  if (idleShare > IDLE_SHARE_MAX) return 'waiting'
+  if (serverCpu === undefined) return 'unknown'
   return serverCpu > senderCpu ? "server's CPU" : 'our CPU'
 }
 

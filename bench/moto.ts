@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runLoad } from './load.ts'
 import { cpuSeconds, memoryMiB } from './process-figures.ts'
-import { freePort } from './service-under-test.ts'
+import { ACCESS_KEY, freePort } from './service-under-test.ts'
 import { rowOf } from './service-row.ts'
 import type { Row } from './service-row.ts'
 
@@ -20,7 +20,8 @@ export async function measureMoto(recordCount: number): Promise<Row | undefined>
   const moto = spawn(MOTO, ['-p', String(port)], { stdio: 'ignore' })
   try {
     await prepare(port)
-    const plan = { port, streamNames: ['bench-0'], connectionCount: 8 }
+    // Signed, for moto finds the service in the signature's scope; it verifies none.
+    const plan = { port, streamNames: ['bench-0'], connectionCount: 8, accessKey: ACCESS_KEY }
     await runLoad({ ...plan, recordCount: 10_000 })
     const before = cpuSeconds(moto.pid ?? 0)
     const result = await runLoad({ ...plan, recordCount })

@@ -1,9 +1,9 @@
 /**
- * `npm run bench`: one table of this machine, in this run: the pieces that can't be avoided, Standpipe
- * in its modes, and the moto server where it is installed. Figures are processor time of the server's
+ * `npm run bench`: tables of this machine, in this run: the pieces that can't be avoided, Standpipe
+ * in its modes, the moto server where it is installed, and each destination before its server. Figures are processor time of the server's
  * whole process; the load generator, which shares the machine, isn't counted.
  *
- *   npm run bench                      the whole table, about three minutes
+ *   npm run bench                      all tables, about ten minutes
  *   npm run bench -- --records 100000  fewer records a row
  *   npm run bench -- --only gzip       rows whose name contains the word
  *   npm run bench -- --only destinations         each destination before its server
