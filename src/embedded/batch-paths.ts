@@ -3,7 +3,7 @@
  *
  *   <data>/batches/<stream id>/<batch id>.open       being appended to
  *                              <batch id>.import     being made as a whole; worth nothing unfinished
-                              <batch id>.batch      sealed
+ *                              <batch id>.batch      sealed
  *                              <batch id>.manifest   frozen plan of a sealed batch
  *                              <batch id>.temporary  a manifest being written
  *   <data>/quarantine/                               damaged chunks and files, for a human to look at

@@ -3,20 +3,21 @@
  * S3 configuration's ErrorOutputPrefix with the usual suffix.
  */
 import { strict as assert } from 'node:assert'
-import type { Json, JsonObject } from '../base/json.ts'
+import type { JsonObject } from '../base/json.ts'
 import type { StoredChunk } from '../batch-store.ts'
 import { recordsOf } from '../chunk.ts'
 import type { EncodedOutput } from '../destination.ts'
 import { ERROR_OUTPUT_KIND } from '../error-output.ts'
 import type { ErrorOutput, ErrorOutputJob } from '../error-output.ts'
-import { COMPRESSION_FORMATS, openCompressor } from '../formats/compression.ts'
+import { openCompressor } from '../formats/compression.ts'
 import type { FrozenOutput, Refusal } from '../manifest.ts'
 import type { ObjectStore } from '../object-store.ts'
 import { DELIVERY_PREFIX_RULES } from './delivery-configuration.ts'
-import { compileKeyTime, objectKey, outputUuid } from './object-key.ts'
-import { putObject } from './object-outputs.ts'
+import { outputUuid } from './object-key.ts'
+import { nameObjects, putObject } from './object-outputs.ts'
+import type { S3Target } from './object-outputs.ts'
 import type { S3Configuration } from './s3-configuration.ts'
-import { bucketOf, s3Prefixes } from './s3-configuration.ts'
+import { s3Prefixes } from './s3-configuration.ts'
 
 /** Beyond the index of any other output of a batch. */
 const OUTPUT_INDEX = 1_000_000
@@ -72,22 +73,16 @@ export class ErrorObjects implements ErrorOutput {
 function errorTarget(
   { batch, stream, policy }: ErrorOutputJob,
   configuration: S3Configuration,
-): Json {
+): S3Target {
   const { batchId, firstArrivalMs: arrivalMs } = batch
   const { errorOutputPrefix } = s3Prefixes(configuration, DELIVERY_PREFIX_RULES)
   const { errorOutputType } = policy
-  return {
-    bucket: bucketOf(configuration),
-    key: objectKey({
-      prefix: errorOutputPrefix({ batchId, outputIndex: OUTPUT_INDEX, arrivalMs, errorOutputType }),
-      streamName: stream.name,
-      versionId: stream.versionId,
-      arrivalMs,
-      keyTime: compileKeyTime(DELIVERY_PREFIX_RULES.timeZone),
-      uuid: outputUuid(batchId, OUTPUT_INDEX),
-      fileExtension: COMPRESSION_FORMATS[configuration.CompressionFormat].fileExtension,
-    }),
-  }
+  const { timeZone } = DELIVERY_PREFIX_RULES
+  const name = nameObjects(stream, { configuration, outputIndex: OUTPUT_INDEX, timeZone })
+  return name(
+    batch,
+    errorOutputPrefix({ batchId, outputIndex: OUTPUT_INDEX, arrivalMs, errorOutputType }),
+  )
 }
 
 async function* errorLines({

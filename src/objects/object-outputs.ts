@@ -44,34 +44,44 @@ export interface ObjectPlanOptions extends Omit<ObjectPlan, 'target' | 'delimite
   readonly fileExtension?: string
 }
 
-export function planObject(
-  { name: streamName, versionId }: DeliveryStream,
-  options: ObjectPlanOptions,
-): ObjectPlan {
+export function planObject(stream: DeliveryStream, options: ObjectPlanOptions): ObjectPlan {
   const { kind, outputIndex, accounting, configuration, delimiter, prefixRules } = options
   const { prefix } = s3Prefixes(configuration, prefixRules)
-  const keyTime = compileKeyTime(prefixRules.timeZone)
-  const bucket = bucketOf(configuration)
-  const fileExtension =
-    options.fileExtension || COMPRESSION_FORMATS[configuration.CompressionFormat].fileExtension
+  const { timeZone } = prefixRules
+  const { fileExtension } = options
+  const name = nameObjects(stream, { configuration, outputIndex, timeZone, fileExtension })
   return {
     kind,
     outputIndex,
     accounting,
     configuration,
     delimiter,
-    target: ({ batchId, firstArrivalMs: arrivalMs }) => ({
-      bucket,
-      key: objectKey({
-        prefix: prefix({ batchId, outputIndex, arrivalMs }),
-        streamName,
-        versionId,
-        arrivalMs,
-        keyTime,
-        uuid: outputUuid(batchId, outputIndex),
-        fileExtension,
-      }),
-    }),
+    target: (batch) =>
+      name(batch, prefix({ batchId: batch.batchId, outputIndex, arrivalMs: batch.firstArrivalMs })),
+  }
+}
+
+export interface ObjectNaming {
+  readonly configuration: S3Configuration
+  readonly outputIndex: number
+  readonly timeZone: string
+  /** Replaces the compression format's own, unless it is empty. */
+  readonly fileExtension?: string | undefined
+}
+
+/** Names one object of each batch of a stream, under a prefix that is evaluated already. */
+export function nameObjects(
+  { name: streamName, versionId }: DeliveryStream,
+  { configuration, outputIndex, timeZone, fileExtension: givenExtension }: ObjectNaming,
+): (batch: SealedBatch, prefix: string) => S3Target {
+  const keyTime = compileKeyTime(timeZone)
+  const bucket = bucketOf(configuration)
+  const fileExtension =
+    givenExtension || COMPRESSION_FORMATS[configuration.CompressionFormat].fileExtension
+  return ({ batchId, firstArrivalMs: arrivalMs }, prefix) => {
+    const uuid = outputUuid(batchId, outputIndex)
+    const suffix = { streamName, versionId, arrivalMs, keyTime, uuid, fileExtension }
+    return { bucket, key: objectKey({ prefix, ...suffix }) }
   }
 }
 
