@@ -4,6 +4,7 @@
  */
 import type { BatchId, Chunk, SealedBatch, SealReason } from './batch.ts'
 import type { Manifest, OrdinalRange } from './manifest.ts'
+import type { Staging } from './staging.ts'
 
 /** What append needs to know of the stream. Changes take effect with the next batch opened. */
 export interface AppendTarget {
@@ -58,7 +59,7 @@ export class AppendError extends Error {
 }
 
 export interface StoreUsage {
-  /** Bytes of open and sealed batches. */
+  /** Bytes of open and sealed batches, and of what is staged of them. */
   readonly storedBytes: number
   readonly quotaBytes: number
   readonly batchCount: number
@@ -119,7 +120,7 @@ export interface BatchStore extends BatchContents {
 }
 
 /** The worker's side of the store: what it takes to deliver a batch that was claimed. */
-export interface BatchContents {
+export interface BatchContents extends Staging {
   /**
    * Streams the batch's chunks in order, each verified. A chunk that fails its checksum is moved to
    * quarantine, counted in `quarantinedCount` and skipped. A chunk's payload is valid until the next

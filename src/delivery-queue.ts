@@ -77,6 +77,12 @@ export interface DeliveryQueue {
   complete(claim: Claim): Promise<void>
   retry(claim: Claim, retry: Retry): Promise<void>
   park(claim: Claim, failure: Failure): Promise<void>
+  /**
+   * The claim takes long for something outside, such as a function that is slow or hangs: it counts no
+   * more among the claims that are limited, and its holder bounds how many such claims it has. Until it
+   * ends, its stream has at most four in flight, and its other claims count as suspects' do.
+   */
+  lend(claim: Claim): Promise<void>
   pause(streamId: string): Promise<void>
   /** Lifts pause and brake, forgets failures, and makes parked and waiting batches due now. */
   resume(streamId: string): Promise<void>

@@ -10,11 +10,15 @@ import { BatchFileContents } from './embedded/batch-contents.ts'
 import { LocalKeyRing, NO_KEYS } from './embedded/local-key-ring.ts'
 import { nodeFileSystem } from './embedded/node-file-system.ts'
 import { PortDeliveryHost } from './embedded/port-delivery-host.ts'
+import { StagedBytes } from './embedded/staged-bytes.ts'
 import { ErrorObjects } from './objects/error-objects.ts'
 import { openObjectStore } from './objects/object-store-place.ts'
 import type { ObjectStorePlace } from './objects/object-store-place.ts'
 import { openSpool } from './objects/spool.ts'
 import { Delivery } from './pipeline/delivery.ts'
+import { Processing } from './pipeline/processing.ts'
+import { openProcessorTools } from './processor-tools.ts'
+import type { ProcessorSettings } from './processor-tools.ts'
 import { HostConnections } from './settings/host-connections.ts'
 import type { ConnectionsData } from './settings/host-connections.ts'
 
@@ -25,12 +29,19 @@ export interface DeliveryThreadData {
   readonly sseKey: string | undefined
   readonly objectStore: ObjectStorePlace
   readonly connections: ConnectionsData
+  readonly processors: ProcessorSettings
+  /** What the node's store counts in (StagedBytes). */
+  readonly stagedBytes: SharedArrayBuffer
+  /** Half of what puts leave free: processing goes on where they are refused. */
+  readonly stagingFreeBytesMin: number
   readonly claimsMax: number
   readonly backoff: Backoff
 }
 
 /** Encoding keeps a processor busy, so one at a time; deliveries wait for the network side by side. */
 const ENCODINGS_MAX = 1
+/** Each may gather 32 MiB of records; those that wait for a slow function don't count. */
+const PROCESSINGS_MAX = 2
 
 if (!isMainThread) await run(workerData as DeliveryThreadData)
 
@@ -48,14 +59,21 @@ async function run(data: DeliveryThreadData): Promise<void> {
       type.open({ objectStore, objectReader: objectStore, connections, clock, logger }),
     ]),
   )
+  const contents = new BatchFileContents({
+    dataDirectory: data.dataDirectory,
+    fileSystem: nodeFileSystem,
+    keyRing: openKeyRing(data.sseKey),
+    clock,
+    logger,
+    stagedBytes: new StagedBytes(data.stagedBytes),
+    stagingFreeBytesMin: data.stagingFreeBytesMin,
+  })
+  await using tools = openProcessorTools(data.processors, clock, logger)
   const delivery = new Delivery({
     host,
-    contents: new BatchFileContents({
-      dataDirectory: data.dataDirectory,
-      fileSystem: nodeFileSystem,
-      keyRing: openKeyRing(data.sseKey),
-      logger,
-    }),
+    contents,
+    processing: new Processing(contents, tools),
+    processingsMax: PROCESSINGS_MAX,
     destinations,
     errorOutput: new ErrorObjects(objectStore),
     openSpool: (encrypt) => openSpool({ directory: data.spoolDirectory, clock, buffers, encrypt }),

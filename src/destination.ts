@@ -10,8 +10,10 @@ import type { SealedBatch } from './batch.ts'
 import type { StoredChunk } from './batch-store.ts'
 import type { Connections } from './connections.ts'
 import type { DeliveryStream } from './delivery-stream.ts'
+import type { ExplainedItem } from './explanation.ts'
 import type { Accounting, FrozenOutput, Manifest, OrdinalRange } from './manifest.ts'
 import type { ObjectReader, ObjectStore } from './object-store.ts'
+import type { PartitionKeys, PartitionRules } from './partition.ts'
 
 /** A configuration that Firehose would refuse. Becomes InvalidArgumentException. */
 export class ConfigurationError extends Error {
@@ -75,10 +77,13 @@ export interface DestinationContext {
 }
 
 export interface EncodeJob {
+  /** As processors left it: fewer records, or more, than were accepted. */
   readonly batch: SealedBatch
   readonly stream: DeliveryStream
   /** The batch's chunks in order; may be iterated once. */
   readonly chunks: AsyncIterable<StoredChunk>
+  /** Present when processors ran; without it, the batch is as it was accepted. */
+  readonly processed?: ProcessedBatch
   /** Present when names are fixed already: outputs must come out under exactly these targets. */
   readonly frozen: Manifest | undefined
   /**
@@ -86,6 +91,29 @@ export interface EncodeJob {
    * it back when the attempt is over, however that ended.
    */
   openSpool(): Spool
+}
+
+/** What an encoder needs to know of a batch that processors have been at. */
+export interface ProcessedBatch {
+  /** The chunks as they were accepted, for a backup; may be iterated once. */
+  readonly originals: AsyncIterable<StoredChunk>
+  /**
+   * With dynamic partitioning: which records go to which objects. In the batch's order, and together all
+   * of the batch; `chunks` of the job then goes through one after the other.
+   */
+  readonly partitions?: readonly Partition[]
+  /** With data format conversion: a TableSchema. */
+  readonly tableSchema?: Json
+}
+
+export interface Partition {
+  readonly keys: PartitionKeys
+  /** Its records, in the ordinals of the processed batch. */
+  readonly range: OrdinalRange
+  readonly dataBytes: number
+  readonly firstArrivalMs: number
+  /** May be iterated once. */
+  chunks(): AsyncIterable<StoredChunk>
 }
 
 /** Bytes on their way out, written once and read any number of times. */
@@ -170,8 +198,6 @@ export interface FailurePolicy {
   readonly atLeastOnce: boolean
   /** The `error-output-type` of the error output's prefix, e.g. `splunk-failed`. */
   readonly errorOutputType: string
-  /** The stored S3 configuration by which error objects are named and compressed. */
-  readonly s3Configuration: JsonObject
   /** Members of a record in the error output besides those that all have. */
   errorMembers(ordinal: number, output: FrozenOutput, batch: SealedBatch): JsonObject
 }
@@ -188,6 +214,16 @@ export interface Destination {
    * @throws DeliveryError when the attempt failed as a whole
    */
   deliver(job: DeliverJob): Promise<readonly RecordFailure[]>
+  /**
+   * What the job's records would be at the destination: documents with their ids, rows. Nothing is sent;
+   * what has to be asked for it (a table's columns) is read. Absent: the output's bytes say it all.
+   * @throws DeliveryError
+   */
+  explain?(job: DeliverJob): Promise<readonly ExplainedItem[]>
+  /** The partition keys that a stream's objects are named by; absent: its batches are not partitioned. */
+  partitioning?(stream: DeliveryStream): PartitionRules | undefined
+  /** How many of a batch's outputs may be under way at once; absent: one after the other. */
+  readonly outputsInFlightMax?: number
   /** Absent: records are tried for as long as the stream keeps them, and none is ever refused. */
   failurePolicy?(stream: DeliveryStream): FailurePolicy
   close(): Promise<void>

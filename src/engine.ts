@@ -19,6 +19,7 @@ import { makeDirectories } from './base/make-directories.ts'
 import { PrometheusMetrics } from './base/prometheus-metrics.ts'
 import type { DeliveryThreadData } from './delivery-thread.ts'
 import { BatchIds } from './batch.ts'
+import { DeferredExplainer } from './deferred-explainer.ts'
 import { AuditFile } from './embedded/audit-file.ts'
 import { BatchFiles } from './embedded/batch-files.ts'
 import { DataLock } from './embedded/data-lock.ts'
@@ -26,6 +27,8 @@ import { LocalKeyRing, NO_KEYS } from './embedded/local-key-ring.ts'
 import { LocalQueue } from './embedded/local-queue.ts'
 import { nodeFileSystem } from './embedded/node-file-system.ts'
 import { SqliteCatalog } from './embedded/sqlite-catalog.ts'
+import { StagedBytes } from './embedded/staged-bytes.ts'
+import { LocalFunctionReports } from './functions/function-reports.ts'
 import { sweepPartialObjects } from './objects/folder-object-store.ts'
 import { openObjectStore } from './objects/object-store-place.ts'
 import type { ObjectStorePlace } from './objects/object-store-place.ts'
@@ -34,8 +37,10 @@ import { enqueueBacklog } from './pipeline/backlog.ts'
 import { LocalDeliveryHost } from './pipeline/delivery-host.ts'
 import { Intake } from './pipeline/intake.ts'
 import { Ledger } from './pipeline/ledger.ts'
+import { checkProcessing } from './pipeline/processing-check.ts'
 import { StreamRegistry } from './pipeline/stream-registry.ts'
 import { streamSamples } from './pipeline/stream-samples.ts'
+import { openProcessorTools, processorSettings } from './processor-tools.ts'
 import { LocalReplays } from './replay/local-replays.ts'
 import type { ObjectStoreChoice, Settings } from './settings.ts'
 
@@ -83,6 +88,7 @@ export async function openEngine(
     streamClaimsMax: (settings.workers * CLAIMS_PER_THREAD) / 2,
   })
   resources.defer(() => queue.close())
+  const stagedBytes = new StagedBytes()
   const store = await BatchFiles.open({
     dataDirectory: dataDir,
     fileSystem: nodeFileSystem,
@@ -94,6 +100,7 @@ export async function openEngine(
       freeBytesMin: settings.freeBytesMin,
       batchesMax: BATCHES_MAX,
     },
+    stagedBytes,
     onSealed: (batch) => {
       void ledger.sealed(batch)
       void queue.enqueue(batch)
@@ -126,6 +133,12 @@ export async function openEngine(
   })
   const audit = new AuditFile(settings.auditFile ?? join(dataDir, 'audit.jsonl'), logger)
   resources.defer(() => audit.close())
+  const functionReports = new LocalFunctionReports(clock)
+  const tools = resources.use(openProcessorTools(processorSettings(settings), clock, logger))
+  const connections = { connections: settings.connections, secrets: settings.secrets }
+  const explainer = resources.use(
+    new DeferredExplainer({ place, spoolDirectory, connections, tools, clock, logger }),
+  )
   const context: ApiContext = {
     accountId: settings.accountId,
     region: settings.region,
@@ -138,6 +151,9 @@ export async function openEngine(
     catalog,
     ledger,
     replays,
+    functionReports,
+    explainer,
+    checkProcessing: (destination) => checkProcessing(destination, tools),
     dataKeys: keyRing,
     buffers: new BufferPool(),
     clock,
@@ -149,13 +165,19 @@ export async function openEngine(
   await enqueueBacklog(context)
   return {
     context,
-    host: new LocalDeliveryHost(context),
+    host: new LocalDeliveryHost({
+      ...context,
+      onExecution: (streamName, execution) => functionReports.observe(streamName, execution),
+    }),
     threadData: {
       dataDirectory: dataDir,
       spoolDirectory,
       sseKey,
       objectStore: place,
-      connections: { connections: settings.connections, secrets: settings.secrets },
+      stagedBytes: stagedBytes.memory,
+      stagingFreeBytesMin: Math.floor(settings.freeBytesMin / 2),
+      connections,
+      processors: processorSettings(settings),
       claimsMax: CLAIMS_PER_THREAD,
       backoff: { firstMs: settings.retryBackoffFirstMs, maxMs: settings.retryBackoffMaxMs },
     },

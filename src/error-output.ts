@@ -7,9 +7,10 @@ import type { SealedBatch } from './batch.ts'
 import type { StoredChunk } from './batch-store.ts'
 import type { DeliveryStream } from './delivery-stream.ts'
 import type { EncodedOutput, FailurePolicy, Spool } from './destination.ts'
-import type { Manifest } from './manifest.ts'
+import type { FrozenOutput, Manifest } from './manifest.ts'
+import type { ErrorOutputType } from './processor.ts'
 
-/** The kind of an error output in manifests and receipts. */
+/** The kind of an error output in manifests and receipts; what processors failed has its own kinds. */
 export const ERROR_OUTPUT_KIND = 'error-output'
 
 export interface ErrorOutputJob {
@@ -23,15 +24,33 @@ export interface ErrorOutputJob {
   openSpool(): Spool
 }
 
+/** Records that a processor failed; there is one such output for each error-output-type of a batch. */
+export interface ProcessingErrorsJob {
+  /** As it was accepted. */
+  readonly batch: SealedBatch
+  /** As it was when the batch's names were fixed. */
+  readonly stream: DeliveryStream
+  /** The kind of the output, too. */
+  readonly errorOutputType: ErrorOutputType
+  readonly recordCount: number
+  /** The error records, a line of JSON each, in pieces of any size. */
+  readonly lines: AsyncIterable<Buffer>
+  /** Present when its name is fixed already. */
+  readonly frozen: FrozenOutput | undefined
+  openSpool(): Spool
+}
+
 export interface ErrorOutput {
+  /** A pure function of the job. The output's accounting is `errored`, its range its own records. */
+  encodeProcessingErrors(job: ProcessingErrorsJob): Promise<EncodedOutput>
   /** A pure function of the job: the same each time it is repeated. */
   encode(job: ErrorOutputJob): Promise<EncodedOutput>
   /**
-   * One attempt.
+   * One attempt, at an output of either kind.
    * @throws DeliveryError
    */
   deliver(
-    job: Pick<ErrorOutputJob, 'stream' | 'policy'> & {
+    job: Pick<ErrorOutputJob, 'stream'> & {
       readonly output: EncodedOutput
       readonly formerSha256s: readonly string[]
       readonly signal: AbortSignal

@@ -13,6 +13,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   streams: async () => (await import('./cli/streams.ts')).streams,
   put: async () => (await import('./cli/put.ts')).put,
   receipt: async () => (await import('./cli/receipt.ts')).receipt,
+  explain: async () => (await import('./cli/explain.ts')).explain,
+  functions: async () => (await import('./cli/functions.ts')).functions,
   replay: async () => (await import('./cli/replay.ts')).replay,
   data: async () => (await import('./cli/data.ts')).data,
   settings: async () => (await import('./cli/settings.ts')).settings,

@@ -14,6 +14,20 @@ import type { BatchId } from './batch.ts'
 /** Which column of the books an output's records belong to; a backup is a copy and counts nowhere. */
 export type Accounting = 'delivered' | 'errored' | 'copy'
 
+/** What became of the accepted records, as far as it can be told of each. */
+export interface ProcessingSummary {
+  /**
+   * - `kept`: those that are neither dropped nor failed keep their ordinals.
+   * - `lost`: each accepted record is one record or none, but the order is another (partitions).
+   * - `split`: records were split or merged; of a single one nothing can be told.
+   */
+  readonly order: 'kept' | 'lost' | 'split'
+  /** Dropped by a transform (a RecordSet of accepted ordinals); absent: none, or it can't be told. */
+  readonly dropped?: string
+  /** Failed by a processor: they are in the outputs whose kinds are error-output-types. */
+  readonly failed?: string
+}
+
 /** A manifest that can't be read: what its batch may have done outside is not known any more. */
 export class ManifestDamaged extends Error {
   override readonly name = 'ManifestDamaged'
@@ -84,6 +98,10 @@ export interface Manifest {
   readonly outputs: readonly FrozenOutput[]
   /** Records dropped by a transform. */
   readonly droppedCount: number
+  /** Records that processors made out of others by splitting them; absent: none. */
+  readonly madeCount?: number
+  /** Present when processors ran. */
+  readonly processing?: ProcessingSummary
   /** Records that could not be read back (bad checksum) and lie in quarantine. */
   readonly quarantinedCount: number
 }

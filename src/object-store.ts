@@ -46,6 +46,8 @@ export interface StoredObject {
 export interface ObjectStore {
   /** For messages and the audit: an endpoint or a folder. */
   readonly description: string
+  /** Whether an object can have this key, which S3 would take. Absent: any such. */
+  takesKey?(key: string): boolean
   /**
    * One attempt. Resolves when the object is durable under its key with exactly these bytes.
    * @throws DeliveryError

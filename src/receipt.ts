@@ -1,5 +1,5 @@
 import type { BatchId } from './batch.ts'
-import type { Accounting, OrdinalRange } from './manifest.ts'
+import type { Accounting, OrdinalRange, ProcessingSummary } from './manifest.ts'
 import type { Json } from './base/json.ts'
 
 /** What became of a batch; kept after the batch is gone, so that a record id can be answered for. */
@@ -17,7 +17,11 @@ export interface Receipt {
   readonly attempts: number
   readonly outputs: readonly ReceiptOutput[]
   readonly droppedCount: number
+  /** Records that processors made out of others by splitting them; absent: none. */
+  readonly madeCount?: number
   readonly quarantinedCount: number
+  /** Present when processors ran. */
+  readonly processing?: ProcessingSummary
 }
 
 export interface ReceiptOutput {
@@ -36,11 +40,12 @@ export interface ReceiptOutput {
 
 /**
  * The books of a stream, in records, over its whole life. They balance when
- * `accepted = delivered + dropped + errored + quarantined + pending`, where `accepted` was counted
- * at intake, the middle ones from receipts, and `pending` is what the store really holds.
+ * `accepted + made = delivered + dropped + errored + quarantined + pending`, where `accepted` was counted
+ * at intake, `made` are records that a processor split off others, the middle ones from receipts, and `pending` is what the store really holds.
  */
 export interface Books {
   readonly accepted: number
+  readonly made: number
   readonly delivered: number
   readonly dropped: number
   readonly errored: number
@@ -49,6 +54,7 @@ export interface Books {
 
 export const EMPTY_BOOKS: Books = {
   accepted: 0,
+  made: 0,
   delivered: 0,
   dropped: 0,
   errored: 0,

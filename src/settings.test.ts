@@ -120,6 +120,36 @@ test('a metrics token is read from a file, and refused where the metrics are ope
   )
 })
 
+test('functions are mapped in the file, or by JSON in the environment', () => {
+  const arn = 'arn:aws:lambda:us-east-1:000000000000:function:enrich'
+  const functions = {
+    [`${arn}:live`]: 'lib/enrich.ts',
+    redact: 'http://127.0.0.1:9000',
+    route: 'lambda',
+    filter: arn,
+  }
+  const environment = {
+    STANDPIPE_FUNCTIONS: JSON.stringify(functions),
+    STANDPIPE_FUNCTION_MEMORY_MB: '512',
+  }
+  expect(load({ environment }).settings).toMatchObject({ functions, functionMemoryMB: 512 })
+  expect(load({ file: 'functions: { redact: ../redact.mjs }' }).settings.functions).toEqual({
+    redact: '../redact.mjs',
+  })
+  expect(load({}).settings).toMatchObject({ functions: {}, functionsDir: './functions' })
+})
+
+test.each([
+  ['[]', /: must be an object from ARN or function name to module, URL or lambda$/],
+  ['{ a/b: x.ts }', /: "a\/b" is neither the ARN nor the name of a Lambda function$/],
+  ['{ a: x.py }', /: "a" must be a module /],
+  ['{ a: 1 }', /: "a" must be a module /],
+  ['{ a: "http://user:hush@host/" }', /^(?!.*hush).*: "a" must be a module /],
+  ['{ a: "ftp://host/x.ts" }', /: "a" must be a module /],
+])('functions that cannot be meant are refused: %s', (functions, message) => {
+  expect(() => load({ file: `functions: ${functions}` })).toThrow(message)
+})
+
 test('delivery streams are declared in CloudFormation shape', () => {
   const file = `
     deliveryStreams:

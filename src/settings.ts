@@ -6,7 +6,9 @@ import { Value } from 'typebox/value'
 import { parseByteSize } from './base/byte-size.ts'
 import { readAccessKeys } from './settings/access-keys.ts'
 import { readConnections } from './settings/read-connections.ts'
+import { readFunctions } from './settings/read-functions.ts'
 import { readSecrets } from './settings/read-secrets.ts'
+import { readTables } from './settings/read-tables.ts'
 import { refuseContradictions } from './settings/rules.ts'
 import { settingDefinitions, SettingsSchema } from './settings/schema.ts'
 import type { SettingDefinition, SettingName, Settings } from './settings/schema.ts'
@@ -89,7 +91,9 @@ function parseValue(
     })
   }
   if (name === 'connections') return readConnections(jsonOf(value), environment, place)
+  if (name === 'functions') return readFunctions(jsonOf(value), place)
   if (name === 'secrets') return readSecrets(jsonOf(value), environment, place)
+  if (name === 'tables') return readTables(jsonOf(value), place)
   if (typeof value !== 'string') return value
   if (schema.type === 'integer') {
     if (schema.unit === 'bytes') return parseByteSize(value) ?? value

@@ -24,11 +24,13 @@ const ROOMS: RoomTable = {
   objects: ['base', 'nouns', 'formats', 'processors'],
   requests: ['base', 'nouns'],
   processors: ['base', 'nouns', 'formats'],
+  functions: ['base', 'nouns'],
+  tables: ['base', 'nouns'],
   pipeline: ['base', 'nouns', 'formats', 'processors'],
   replay: ['base', 'nouns', 'formats', 'objects', 'pipeline'],
   embedded: ['base', 'nouns', 'formats', 'pipeline'],
   api: ['base', 'nouns', 'formats', 'pipeline'],
-  cli: ['base', 'nouns', 'formats', 'settings', 'api', 'embedded', 'entry'],
+  cli: ['base', 'nouns', 'formats', 'functions', 'settings', 'api', 'embedded', 'entry'],
   destinations: ['base', 'nouns', 'formats', 'objects', 'requests', 'processors'],
 }
 /** Files that know everything: the composition root with its parts, and the doors. */
@@ -36,6 +38,8 @@ const ENTRIES = [
   'src/engine.ts',
   'src/service.ts',
   'src/delivery-thread.ts',
+  'src/processor-tools.ts',
+  'src/deferred-explainer.ts',
   'src/main.ts',
   'src/index.ts',
 ]

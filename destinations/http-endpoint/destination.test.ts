@@ -362,7 +362,6 @@ test('what is given up goes to the error output with the members that AWS has', 
     retryDurationMs: 60_000,
     atLeastOnce: true,
     errorOutputType: 'http-endpoint-failed',
-    s3Configuration: S3,
   })
   const [frozen] = (await batch.encode()) as [EncodedOutput]
   const output = { ...frozen, sizeBytes: 0, sha256: '', formerSha256s: [] }

@@ -62,9 +62,7 @@ export class HttpEndpointDestination implements Destination {
       { ...job, chunks: passingChunks(job.chunks, (chunk) => requests.add(chunk)) },
       backup === undefined ? [] : [backup],
     )
-    const outputs = await requests.finish()
-    // A batch that lost all its records has no outputs.
-    return outputs.length === 0 && job.frozen === undefined ? [] : [...copies, ...outputs]
+    return [...copies, ...(await requests.finish())]
   }
 
   async deliver(job: DeliverJob): Promise<readonly RecordFailure[]> {
@@ -74,12 +72,11 @@ export class HttpEndpointDestination implements Destination {
   }
 
   failurePolicy(stream: DeliveryStream): FailurePolicy {
-    const { RetryOptions, S3Configuration } = configurationOf(stream)
+    const { RetryOptions } = configurationOf(stream)
     return {
       retryDurationMs: RetryOptions.DurationInSeconds * 1_000,
       atLeastOnce: true,
       errorOutputType: 'http-endpoint-failed',
-      s3Configuration: S3Configuration,
       errorMembers: (ordinal: number, _output: unknown, { batchId }: SealedBatch) => ({
         subsequenceNumber: 0,
         dataId: `${sequenceNumber(batchId, ordinal)}.0`,

@@ -17,7 +17,7 @@ import { openCompressor } from '../../src/formats/compression.ts'
 import type { Compressor } from '../../src/formats/compressor.ts'
 import type { FrozenOutput, OrdinalRange } from '../../src/manifest.ts'
 import { outputUuid } from '../../src/objects/object-key.ts'
-import { SharedSpool } from '../../src/requests/shared-spool.ts'
+import { SharedSpool } from '../../src/objects/shared-spool.ts'
 
 export const REQUEST_KIND = 'http-request'
 
@@ -62,7 +62,7 @@ interface OpenRequest {
 export class RequestEncoder {
   readonly #options: RequestEncoderOptions
   readonly #spool: SharedSpool
-  readonly #ended: Omit<EncodedOutput, 'content'>[] = []
+  readonly #ended: EncodedOutput[] = []
   #request: OpenRequest | undefined
   /** Gathered here, so that a record does not cost a call of the compressor. */
   #text = ''
@@ -91,12 +91,8 @@ export class RequestEncoder {
     if (this.#request !== undefined) await this.#end(this.#request)
     // What lost all its records since it was frozen stays an output.
     while (this.#ended.length < (this.#options.frozen?.length ?? 0)) await this.#end(this.#begin(0))
-    const contents = await this.#spool.finish()
-    return this.#ended.map((output, index) => {
-      const content = contents[index]
-      assert(content !== undefined, 'each request has a content')
-      return { ...output, content }
-    })
+    await this.#spool.finish()
+    return this.#ended
   }
 
   #isFull(request: OpenRequest, ordinal: number, dataBytes: number): boolean {
@@ -153,10 +149,15 @@ export class RequestEncoder {
     this.#text += ']}'
     await this.#passOn(request)
     await request.compressor.finish()
-    this.#spool.endContent()
     const { target, from, to, recordCount } = request
-    const range = request.range ?? { from, to }
-    this.#ended.push({ kind: REQUEST_KIND, target, accounting: 'delivered', recordCount, range })
+    this.#ended.push({
+      kind: REQUEST_KIND,
+      target,
+      accounting: 'delivered',
+      recordCount,
+      range: request.range ?? { from, to },
+      content: this.#spool.endContent(),
+    })
     this.#request = undefined
   }
 }

@@ -50,6 +50,5 @@ test('records go to the error output after their retry duration, never doubled',
     retryDurationMs: 300_000,
     atLeastOnce: false,
     errorOutputType: 'mongodb-failed',
-    s3Configuration: expect.objectContaining({ BucketARN: 'arn:aws:s3:::errors' }),
   })
 })

@@ -27,7 +27,7 @@ export class MongoDBDestination implements Destination {
     this.#context = context
   }
 
-  /** A batch that lost all its records has no outputs. */
+  /** The backup, if there is one, and then the inserts. */
   async encode(job: EncodeJob): Promise<readonly EncodedOutput[]> {
     const { DatabaseName: database, CollectionName: collection } = configurationOf(job.stream)
     const groups = new DocumentGroups({ database, collection }, job.frozen)
@@ -36,8 +36,7 @@ export class MongoDBDestination implements Destination {
       { ...job, chunks: groups.seen(job.chunks) },
       backup === undefined ? [] : [backup],
     )
-    const documents = groups.outputs()
-    return documents.length === 0 && job.frozen === undefined ? [] : [...backups, ...documents]
+    return [...backups, ...groups.outputs()]
   }
 
   async deliver(job: DeliverJob): Promise<readonly RecordFailure[]> {
@@ -50,12 +49,11 @@ export class MongoDBDestination implements Destination {
   }
 
   failurePolicy(stream: DeliveryStream): FailurePolicy {
-    const { RetryOptions, S3Configuration } = configurationOf(stream)
+    const { RetryOptions } = configurationOf(stream)
     return {
       retryDurationMs: RetryOptions.DurationInSeconds * 1_000,
       atLeastOnce: false,
       errorOutputType: 'mongodb-failed',
-      s3Configuration: S3Configuration,
       errorMembers: (_ordinal, { target }) => {
         const { database, collection } = target as DocumentsTarget
         return { databaseName: database, collectionName: collection }

@@ -338,7 +338,6 @@ describe('what was refused is told', () => {
     const stream = streamOf({ RetryOptions: { DurationInSeconds: 7 } }, type)
     const policy = openDestination(type).failurePolicy?.(stream)
     expect(policy).toMatchObject({ retryDurationMs: 7_000, atLeastOnce: false, errorOutputType })
-    expect(policy?.s3Configuration).toMatchObject(S3)
     expect(policy?.errorMembers(7, output, batchOf(8))).toEqual(members)
   })
 

@@ -39,7 +39,7 @@ export class OpenSearchDestination implements Destination {
     this.#client = new BulkClient(connections, clock)
   }
 
-  /** A batch that lost all its records has no outputs. */
+  /** The backup, if there is one, and then the requests. */
   async encode(job: EncodeJob): Promise<readonly EncodedOutput[]> {
     const backup = planBackup(job.stream, DELIVERY_RULES, BACKUP_INDEX)
     const documents = new DocumentOutputs(job.stream.destination, job.frozen)
@@ -47,8 +47,7 @@ export class OpenSearchDestination implements Destination {
       { ...job, chunks: passingChunks(job.chunks, (chunk) => documents.add(chunk)) },
       backup === undefined ? [] : [backup],
     )
-    const encoded = documents.encoded()
-    return encoded.length === 0 && job.frozen === undefined ? [] : [...backups, ...encoded]
+    return [...backups, ...documents.encoded()]
   }
 
   async deliver(job: DeliverJob): Promise<readonly RecordFailure[]> {
@@ -69,7 +68,6 @@ export class OpenSearchDestination implements Destination {
       retryDurationMs: configuration.RetryOptions.DurationInSeconds * 1_000,
       atLeastOnce: documentIdsOf(configuration) === 'NO_DOCUMENT_ID',
       errorOutputType: this.#variant.errorOutputType,
-      s3Configuration: configuration.S3Configuration,
       errorMembers: (ordinal, output, batch) => this.#errorMembers(ordinal, output, batch),
     }
   }

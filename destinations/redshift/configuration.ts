@@ -19,7 +19,10 @@ import {
   S3_DEFAULTS,
 } from '../../src/objects/s3-configuration.ts'
 import type { ProcessingConfiguration } from '../../src/processors/processing-configuration.ts'
-import { replaceProcessing } from '../../src/processors/processing-configuration.ts'
+import {
+  checkProcessingUpdate,
+  replaceProcessing,
+} from '../../src/processors/processing-configuration.ts'
 import { checkRedshiftOptions, namesCompression, parseCopyOptions } from './copy-options.ts'
 import { parseJdbcUrl } from './jdbc-url.ts'
 import { parseColumnNames, parseTableName } from './table-name.ts'
@@ -71,7 +74,7 @@ export function createConfiguration(
   context: ConfigurationContext,
 ): RedshiftConfiguration {
   const { S3Configuration, S3BackupConfiguration, ...members } = given
-  return checked(merge(DEFAULTS, members, S3Configuration, S3BackupConfiguration), context)
+  return checked(merge(DEFAULTS, members, S3Configuration, S3BackupConfiguration, context), context)
 }
 
 /**
@@ -84,13 +87,14 @@ export function updateConfiguration(
   context: ConfigurationContext,
 ): RedshiftConfiguration {
   const { S3Update, S3BackupUpdate, ...members } = given
-  const updated = checked(merge(stored, members, S3Update, S3BackupUpdate), context)
+  const updated = checked(merge(stored, members, S3Update, S3BackupUpdate, context), context)
   if (stored.S3BackupMode === 'Enabled' && updated.S3BackupMode === 'Disabled') {
     throw new ConfigurationError('Disabling S3 backup is not currently supported.')
   }
   if (dialectOf(stored) !== dialectOf(updated)) {
     throw new ConfigurationError('ClusterJDBCURL cannot change between Redshift and PostgreSQL')
   }
+  checkProcessingUpdate(stored.ProcessingConfiguration, updated.ProcessingConfiguration, context)
   return isDeepStrictEqual(updated, stored) ? stored : updated
 }
 
@@ -116,6 +120,7 @@ function merge(
   given: JsonObject,
   s3: Json | undefined,
   backup: Json | undefined,
+  { strictAws }: ConfigurationContext,
 ): JsonObject {
   const merged: Record<string, Json | undefined> = { ...stored, ...given }
   for (const member of MERGED_MEMBERS) {
@@ -125,6 +130,12 @@ function merge(
     merged.ProcessingConfiguration = replaceProcessing(
       stored.ProcessingConfiguration as ProcessingConfiguration | undefined,
       given.ProcessingConfiguration as JsonObject,
+      {
+        roleArn: (merged as RedshiftConfiguration).RoleARN,
+        lambdaBufferSizeInMBs: '1',
+        canBePartitioned: false,
+        strictAws,
+      },
     )
   }
   if (s3 !== undefined) {

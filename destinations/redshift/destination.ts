@@ -13,7 +13,7 @@ import { encodeObjects, putObject } from '../../src/objects/object-outputs.ts'
 import type { RedshiftConfiguration } from './configuration.ts'
 import { databaseFailure } from './failure.ts'
 import { encodeLoad, planManifest, planObjects } from './plan.ts'
-import { POSTGRES_COPY_KIND, REDSHIFT_COPY_KIND } from './plan.ts'
+import { POSTGRES_COPY_KIND, REDSHIFT_COPY_KIND, STAGING_KIND } from './plan.ts'
 import { loadIntoPostgres } from './postgres-load.ts'
 import { loadIntoRedshift } from './redshift-load.ts'
 import { Session } from './session.ts'
@@ -37,13 +37,11 @@ export class RedshiftDestination implements Destination {
     this.#context = context
   }
 
-  /** A batch that lost all its records has no outputs. */
+  /** A batch without records, for they were lost or processors left none, has nothing to load. */
   async encode(job: EncodeJob): Promise<readonly EncodedOutput[]> {
     const objects = await encodeObjects(job, planObjects(job.stream))
-    const [staged] = objects
-    assert(staged !== undefined, 'a batch is staged')
-    if (staged.recordCount === 0 && job.frozen === undefined) return []
-    return [...objects, ...(await encodeLoad(job, staged))]
+    const staged = objects.find(({ kind }) => kind === STAGING_KIND)
+    return staged === undefined ? objects : [...objects, ...(await encodeLoad(job, staged))]
   }
 
   async deliver(job: DeliverJob): Promise<readonly RecordFailure[]> {
@@ -57,12 +55,11 @@ export class RedshiftDestination implements Destination {
   }
 
   failurePolicy({ destination }: DeliveryStream): FailurePolicy {
-    const { RetryOptions, S3Configuration } = destination as RedshiftConfiguration
+    const { RetryOptions } = destination as RedshiftConfiguration
     return {
       retryDurationMs: RetryOptions.DurationInSeconds * 1_000,
       atLeastOnce: false,
       errorOutputType: 'errors',
-      s3Configuration: S3Configuration,
       errorMembers: () => ({}),
     }
   }

@@ -6,8 +6,8 @@
 import { strict as assert } from 'node:assert'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import type { EncodedOutput, EncodeJob } from '../../src/destination.ts'
-import { planObject } from '../../src/objects/object-outputs.ts'
-import type { ObjectPlan, S3Target } from '../../src/objects/object-outputs.ts'
+import { planObject } from '../../src/objects/object-plan.ts'
+import type { ObjectPlan, S3Target } from '../../src/objects/object-plan.ts'
 import { recordDelimiter } from '../../src/processors/processing-configuration.ts'
 import type { RedshiftConfiguration } from './configuration.ts'
 import { dialectOf, PREFIX_RULES } from './configuration.ts'
@@ -21,15 +21,17 @@ export type CopyTarget = {
 
 export const REDSHIFT_COPY_KIND = 'redshift-copy'
 export const POSTGRES_COPY_KIND = 'postgres-copy'
+export const STAGING_KIND = 's3-staging'
 const MANIFEST_KIND = 'redshift-manifest'
 
 /** The objects with records. */
 export function planObjects(stream: DeliveryStream): readonly ObjectPlan[] {
   const configuration = stream.destination as RedshiftConfiguration
   const staged = planObject(stream, {
-    kind: 's3-staging',
+    kind: STAGING_KIND,
     outputIndex: 0,
     accounting: 'copy',
+    records: 'processed',
     configuration: configuration.S3Configuration,
     delimiter: recordDelimiter(configuration.ProcessingConfiguration),
     prefixRules: PREFIX_RULES,
@@ -40,6 +42,7 @@ export function planObjects(stream: DeliveryStream): readonly ObjectPlan[] {
     kind: 's3-backup',
     outputIndex: 1,
     accounting: 'copy',
+    records: 'accepted',
     configuration: S3BackupConfiguration,
     prefixRules: PREFIX_RULES,
   })
@@ -54,6 +57,7 @@ export function planManifest(stream: DeliveryStream): ObjectPlan {
     kind: MANIFEST_KIND,
     outputIndex: 2,
     accounting: 'copy',
+    records: 'processed',
     configuration: {
       ...S3Configuration,
       Prefix: `${Prefix}manifests/`,

@@ -180,6 +180,5 @@ test('what failed is retried for an hour, then goes to errors/', () => {
     retryDurationMs: 3_600_000,
     atLeastOnce: false,
     errorOutputType: 'errors',
-    s3Configuration: S3,
   })
 })

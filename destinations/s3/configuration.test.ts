@@ -8,6 +8,13 @@ const CONTEXT: ConfigurationContext = { strictAws: false, objectStoreKind: 's3' 
 const ROLE = 'arn:aws:iam::000000000000:role/delivery'
 const REQUIRED = { RoleARN: ROLE, BucketARN: 'arn:aws:s3:::logs' }
 const BACKUP = { RoleARN: ROLE, BucketARN: 'arn:aws:s3:::backup' }
+const STRICT: ConfigurationContext = { strictAws: true, objectStoreKind: 's3' }
+const CONVERSION = {
+  SchemaConfiguration: { RoleARN: ROLE, DatabaseName: 'db', TableName: 't' },
+  InputFormatConfiguration: { Deserializer: { OpenXJsonSerDe: {} } },
+  OutputFormatConfiguration: { Serializer: { ParquetSerDe: {} } },
+}
+const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:enrich'
 const KMS = 'arn:aws:kms:us-east-1:000000000000:key/k'
 
 const S3_DESCRIPTION = {
@@ -122,12 +129,80 @@ describe('create and describe', () => {
     })
   })
 
-  test('dynamic partitioning that is off gets its default retry duration', () => {
-    const stored = create({ DynamicPartitioningConfiguration: {} })
-    expect(describeExtended(stored).DynamicPartitioningConfiguration).toEqual({
-      Enabled: false,
-      RetryOptions: { DurationInSeconds: 300 },
+  test("a function runs in the destination's role unless it names one", () => {
+    const Parameters = [{ ParameterName: 'LambdaArn', ParameterValue: FUNCTION }]
+    const stored = create(processing({ Type: 'Lambda', Parameters }))
+    expect(describeExtended(stored).ProcessingConfiguration).toEqual({
+      Enabled: true,
+      Processors: [
+        {
+          Type: 'Lambda',
+          Parameters: [
+            ...Parameters,
+            { ParameterName: 'NumberOfRetries', ParameterValue: '3' },
+            { ParameterName: 'RoleArn', ParameterValue: ROLE },
+            { ParameterName: 'BufferSizeInMBs', ParameterValue: '1' },
+            { ParameterName: 'BufferIntervalInSeconds', ParameterValue: '60' },
+          ],
+        },
+      ],
     })
+  })
+})
+
+describe('data format conversion', () => {
+  const converted = (members: JsonObject = {}): JsonObject => ({
+    DataFormatConversionConfiguration: CONVERSION,
+    ...members,
+  })
+  const SMALL: JsonObject = { BufferingHints: { SizeInMBs: 5 } }
+
+  test('is on unless it says otherwise, and gets larger buffers', () => {
+    const described = describeExtended(create(converted()))
+    expect(described).toMatchObject({
+      BufferingHints: { SizeInMBs: 128, IntervalInSeconds: 300 },
+      DataFormatConversionConfiguration: { ...CONVERSION, Enabled: true },
+    })
+    expect(
+      describeExtended(create(converted({ BufferingHints: { IntervalInSeconds: 9 } }))),
+    ).toEqual({ ...described, BufferingHints: { SizeInMBs: 128, IntervalInSeconds: 9 } })
+  })
+
+  test('that is off leaves the buffers alone', () => {
+    const off = { DataFormatConversionConfiguration: { ...CONVERSION, Enabled: false } }
+    expect(describeExtended(create(off))).toEqual({ ...EXTENDED_DESCRIPTION, ...off })
+  })
+
+  test('takes a small buffer, but not with the limits of AWS', () => {
+    const given = converted(SMALL)
+    expect(s3.buffering(create(given)).sizeBytesMax).toBe(5 * 1024 * 1024)
+    expect(() => create(given, STRICT)).toThrow(
+      'BufferingHints.SizeInMBs must be at least 64 when data format conversion is enabled.',
+    )
+  })
+
+  test('may be switched on later, and updates merge into it', () => {
+    const on = update(create(), converted())
+    const off = update(on, { DataFormatConversionConfiguration: { Enabled: false } })
+    expect(describeExtended(off)).toEqual({
+      ...EXTENDED_DESCRIPTION,
+      DataFormatConversionConfiguration: { ...CONVERSION, Enabled: false },
+    })
+  })
+
+  test.each<[message: string, members: JsonObject]>([
+    [
+      'CompressionFormat must be UNCOMPRESSED when data format conversion is enabled.',
+      { CompressionFormat: 'GZIP' },
+    ],
+    [
+      'AppendDelimiterToRecord is not supported with data format conversion: Parquet has no delimiter',
+      processing(APPEND_DELIMITER),
+    ],
+  ])('refused: %s', (message, members) => {
+    expect(() => create(converted(members))).toThrow(new ConfigurationError(message))
+    expect(() => update(create(converted()), members)).toThrow(message)
+    expect(() => update(create(members), converted())).toThrow(message)
   })
 })
 
@@ -210,6 +285,14 @@ describe('update', () => {
     )
   })
 
+  test('with the limits of AWS, Decompression needs what may come compressed before', () => {
+    const decompression = processing({ Type: 'Decompression' })
+    expect(() => update(stored, decompression, STRICT)).toThrow(
+      'DecompressionProcessor can only be enabled on a Firehose that has',
+    )
+    expect(update(create(decompression), decompression, STRICT)).toEqual(create(decompression))
+  })
+
   test('a backup cannot be switched off', () => {
     const backed = create({ S3BackupMode: 'Enabled', S3BackupConfiguration: BACKUP })
     expect(() => update(backed, { S3BackupMode: 'Disabled' })).toThrow(
@@ -224,7 +307,6 @@ describe('refusals', () => {
     Parameters: [{ ParameterName: 'Delimiter', ParameterValue }],
   })
   const FOLDER: ConfigurationContext = { strictAws: false, objectStoreKind: 'folder' }
-  const STRICT: ConfigurationContext = { strictAws: true, objectStoreKind: 's3' }
   const COUNT =
     'A maximum of 5 and a minimum of 1 processor needs to be supplied when processing is enabled.'
 
@@ -265,20 +347,8 @@ describe('refusals', () => {
       processing(APPEND_DELIMITER, APPEND_DELIMITER),
     ],
     [
-      'The processor Lambda is not supported by this version of Standpipe',
-      processing({ Type: 'Lambda' }, APPEND_DELIMITER),
-    ],
-    [
-      "The processor AppendDelimiterToRecord appends a line feed: Delimiter ',' is not supported",
+      String.raw`Parameter Delimiter of the AppendDelimiterToRecord processor must be \n or Cg==`,
       processing(delimiter(',')),
-    ],
-    [
-      'Dynamic partitioning is not supported by this version of Standpipe',
-      { DynamicPartitioningConfiguration: { Enabled: true } },
-    ],
-    [
-      'Data format conversion is not supported by this version of Standpipe',
-      { DataFormatConversionConfiguration: {} },
     ],
     [
       'S3BackupConfiguration must be specified when S3BackupMode is Enabled',

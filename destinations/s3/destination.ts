@@ -9,12 +9,15 @@ import type {
 } from '../../src/destination.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
 import { encodeObjects, putObject } from '../../src/objects/object-outputs.ts'
-import type { ObjectPlan } from '../../src/objects/object-outputs.ts'
-import { planOutputs } from './plan.ts'
+import type { ObjectPlan } from '../../src/objects/object-plan.ts'
+import type { PartitionRules } from '../../src/partition.ts'
+import { planOutputs, planPartitioning } from './plan.ts'
 
 const PLAN_COUNT_MAX = 1_000
 
 export class S3Destination implements Destination {
+  /** With dynamic partitioning a batch is many objects, most of them small. */
+  readonly outputsInFlightMax = 16
   readonly #objectStore: ObjectStore
   /** Prefixes are compiled once for each version of a stream. */
   readonly #plans = new Map<string, readonly ObjectPlan[]>()
@@ -25,10 +28,7 @@ export class S3Destination implements Destination {
 
   /** A batch that lost all its records has no outputs. */
   async encode(job: EncodeJob): Promise<readonly EncodedOutput[]> {
-    if (job.frozen?.outputs.length === 0) return []
-    const outputs = await encodeObjects(job, this.#plan(job.stream))
-    const isLost = outputs.every(({ recordCount }) => recordCount === 0)
-    return isLost && job.frozen === undefined ? [] : outputs
+    return encodeObjects(job, this.#plan(job.stream))
   }
 
   async deliver(job: DeliverJob): Promise<readonly RecordFailure[]> {
@@ -36,6 +36,10 @@ export class S3Destination implements Destination {
     assert(plan !== undefined, `no output ${job.output.kind}`)
     await putObject(this.#objectStore, plan.configuration, job)
     return []
+  }
+
+  partitioning(stream: DeliveryStream): PartitionRules | undefined {
+    return planPartitioning(stream, (key) => this.#objectStore.takesKey?.(key) ?? true)
   }
 
   /** The object store is not ours to close. */

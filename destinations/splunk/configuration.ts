@@ -28,6 +28,7 @@ export const DELIVERY_RULES: DeliveryRules = {
   retrySeconds: 300,
   backupModes: ['FailedEventsOnly', 'AllEvents'],
   backupModeUpdates: 'to-all',
+  lambdaBufferSizeInMBs: '0.25',
 }
 
 const DEFAULTS = { HECAcknowledgmentTimeoutInSeconds: 180 }

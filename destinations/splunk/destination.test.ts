@@ -270,7 +270,6 @@ test('what is given up goes to the error output with the member that AWS has', a
     retryDurationMs: 300_000,
     atLeastOnce: true,
     errorOutputType: 'splunk-failed',
-    s3Configuration: S3Configuration,
   })
   const frozen = { ...output, sizeBytes: 0, sha256: '', formerSha256s: [] }
   expect(policy?.errorMembers(2, frozen, batch.batch)).toEqual({

@@ -58,9 +58,9 @@ export class SplunkDestination implements Destination {
       },
       backup === undefined ? [] : [backup],
     )
-    // A batch that lost all its records has no outputs.
-    if (recordCount === 0 && job.frozen === undefined) return []
     const frozen = job.frozen?.outputs.find(({ kind }) => kind === EVENTS_KIND)
+    // They were lost, or processors left none.
+    if (recordCount === 0 && frozen === undefined) return copies
     const target = frozen?.target ?? { channel: outputUuid(job.batch.batchId, 1) }
     return [...copies, { kind: EVENTS_KIND, target, accounting: 'delivered', recordCount }]
   }
@@ -72,12 +72,11 @@ export class SplunkDestination implements Destination {
   }
 
   failurePolicy(stream: DeliveryStream): FailurePolicy {
-    const { RetryOptions, S3Configuration } = configurationOf(stream)
+    const { RetryOptions } = configurationOf(stream)
     return {
       retryDurationMs: RetryOptions.DurationInSeconds * 1_000,
       atLeastOnce: true,
       errorOutputType: 'splunk-failed',
-      s3Configuration: S3Configuration,
       errorMembers: (ordinal: number, _output: unknown, { batchId }: SealedBatch) => ({
         EventId: `${sequenceNumber(batchId, ordinal)}.0`,
       }),

@@ -8,7 +8,7 @@ import type { ApiContext } from './context.ts'
 import { ApiError } from './exceptions.ts'
 import { sensitiveMembers } from './model/model.ts'
 import type { Caller } from './operation.ts'
-import { makeUuid } from './uuid.ts'
+import { makeUuid } from '../base/uuid.ts'
 
 /** Where events go: a file, as a rule. */
 export interface AuditTrail {

@@ -9,9 +9,14 @@ const ENUM_ORDERS: ReadonlyMap<string, readonly string[]> = new Map([
 /** Values that Standpipe takes beyond AWS's sets. */
 const ENUM_EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['CompressionFormat', ['ZSTD']],
+  ['ProcessorParameterName', ['SqlQuery']],
+  ['ProcessorType', ['SQL']],
 ])
 
-/** Addresses are AWS's there; here they may name any host and port, and speak http. */
+/**
+ * Addresses are AWS's there; here they may name any host and port, and speak http. A processor's query
+ * may have more than one line.
+ */
 const RELAXED_PATTERNS: ReadonlyMap<string, string> = new Map([
   ['AmazonOpenSearchServerlessCollectionEndpoint', 'https?://.*'],
   ['AmazonopensearchserviceClusterEndpoint', 'https?://.*'],
@@ -21,6 +26,7 @@ const RELAXED_PATTERNS: ReadonlyMap<string, string> = new Map([
   ],
   ['ElasticsearchClusterEndpoint', 'https?://.*'],
   ['HttpEndpointUrl', 'https?://.*'],
+  ['ProcessorParameterValue', String.raw`(?!\s*$)[\s\S]+`],
 ])
 
 export interface ConstraintOptions {

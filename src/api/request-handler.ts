@@ -25,7 +25,7 @@ import { Router } from './router.ts'
 import type { MatchedRoute } from './router.ts'
 import type { ClaimedSignature } from './signature-verifier.ts'
 import type { SignableRequest } from './sigv4.ts'
-import { makeUuid } from './uuid.ts'
+import { makeUuid } from '../base/uuid.ts'
 import { refuseWebPages } from './web-pages.ts'
 
 const MIB = 1024 * 1024

@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { AWS_JSON } from './answer.ts'
 import type { RequestHandler } from './request-handler.ts'
-import { makeUuid } from './uuid.ts'
+import { makeUuid } from '../base/uuid.ts'
 
 export interface ApiServerOptions {
   readonly host: string

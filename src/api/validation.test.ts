@@ -153,6 +153,26 @@ test('ZSTD is taken, but not with the limits of AWS', () => {
   expect(refusal(strict).message).toContain('[ZIP, HADOOP_SNAPPY, Snappy, GZIP, UNCOMPRESSED]')
 })
 
+test('SQL is taken, on more than one line, but not with the limits of AWS', () => {
+  const Parameters = [{ ParameterName: 'SqlQuery', ParameterValue: 'SELECT *\nFROM records' }]
+  const Processors = [{ Type: 'SQL', Parameters }]
+  const input = withExtendedS3({ ProcessingConfiguration: { Enabled: true, Processors } })
+  expect(validateInput('CreateDeliveryStream', input)).toEqual(input)
+  const { message } = refusal(() =>
+    validateInput('CreateDeliveryStream', input, { strictAws: true }),
+  )
+  expect(message).toContain('3 validation errors detected')
+  expect(message).toContain('CloudWatchLogProcessing, Lambda, MetadataExtraction')
+})
+
+test('a value of a parameter that is blank stays refused', () => {
+  const Parameters = [{ ParameterName: 'SqlQuery', ParameterValue: ' \n' }]
+  const Processors = [{ Type: 'SQL', Parameters }]
+  const input = withExtendedS3({ ProcessingConfiguration: { Processors } })
+  const { message } = refusal(() => validateInput('CreateDeliveryStream', input))
+  expect(message).toContain('Member must satisfy regular expression pattern')
+})
+
 test.each<[string, JsonObject]>([
   [
     'AmazonopensearchserviceDestinationUpdate.ClusterEndpoint',

@@ -22,11 +22,35 @@ export interface DeliveryObservation {
   readonly objectCount: number
 }
 
+/** One call of a function, or of what else a processor asks. */
+export interface ExecutionObservation {
+  readonly streamName: string
+  readonly success: boolean
+  readonly durationMs: number
+}
+
+/** What processors made of a batch that has arrived. */
+export interface ProcessingObservation {
+  readonly streamName: string
+  /** Records that came through. */
+  readonly succeededCount: number
+  /** Records that were failed, by error-output-type. */
+  readonly failedCounts: ReadonlyMap<string, number>
+}
+
 export interface Metrics {
   put(observation: PutObservation): void
   /** A control operation of the API; `errorType` is empty when it succeeded. */
   operation(name: string, latencyMs: number, errorType: string): void
   delivery(observation: DeliveryObservation): void
+  execution(observation: ExecutionObservation): void
+  processing(observation: ProcessingObservation): void
 }
 
-export const noMetrics: Metrics = { put() {}, operation() {}, delivery() {} }
+export const noMetrics: Metrics = {
+  put() {},
+  operation() {},
+  delivery() {},
+  execution() {},
+  processing() {},
+}

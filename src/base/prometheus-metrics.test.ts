@@ -6,7 +6,7 @@ function sampleOf(streamName: string): StreamSample {
   return {
     streamName,
     metric: 'DeliveryToS3',
-    books: { accepted: 10, delivered: 6, dropped: 1, errored: 0, quarantined: 0 },
+    books: { accepted: 9, made: 1, delivered: 6, dropped: 1, errored: 0, quarantined: 0 },
     pendingRecordCount: 3,
     backlogBytes: 300,
     parkedBatchCount: 0,
@@ -64,7 +64,8 @@ test('puts, deliveries and what is the case are told under names of Firehose', a
       'firehose_delivery_to_s3_bytes_total{delivery_stream="logs"} 60',
       'firehose_delivery_to_s3_object_count_total{delivery_stream="logs"} 1',
       'firehose_delivery_to_s3_data_freshness_seconds{delivery_stream="logs"} 1.5',
-      'standpipe_records{state="accepted",delivery_stream="logs"} 10',
+      'standpipe_records{state="accepted",delivery_stream="logs"} 9',
+      'standpipe_records{state="made",delivery_stream="logs"} 1',
       'standpipe_records{state="delivered",delivery_stream="logs"} 6',
       'standpipe_records{state="dropped",delivery_stream="logs"} 1',
       'standpipe_records{state="errored",delivery_stream="logs"} 0',
@@ -79,6 +80,23 @@ test('puts, deliveries and what is the case are told under names of Firehose', a
       'standpipe_store_quarantined_chunks 0',
       'standpipe_store_accepting 1',
     ].toSorted(),
+  )
+})
+
+test('what processors do is told by calls and by records', async () => {
+  const failedCounts = new Map([['format-conversion-failed', 2]])
+  const metrics = metricsOf([sampleOf('logs')])
+  metrics.execution({ streamName: 'logs', success: true, durationMs: 1_500 })
+  metrics.execution({ streamName: 'logs', success: false, durationMs: 500 })
+  metrics.processing({ streamName: 'logs', succeededCount: 7, failedCounts })
+  expect(await ownLines(metrics)).toEqual(
+    expect.arrayContaining([
+      'firehose_execute_processing_success_total{delivery_stream="logs"} 1',
+      'firehose_execute_processing_failures_total{delivery_stream="logs"} 1',
+      'firehose_execute_processing_duration_seconds_total{delivery_stream="logs"} 2',
+      'firehose_succeed_processing_records_total{delivery_stream="logs"} 7',
+      'standpipe_format_conversion_failed_records_total{delivery_stream="logs"} 2',
+    ]),
   )
 })
 

@@ -8,7 +8,13 @@
  * stream that is gone are dropped then.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { DeliveryObservation, Metrics, PutObservation } from './metrics.ts'
+import type {
+  DeliveryObservation,
+  ExecutionObservation,
+  Metrics,
+  ProcessingObservation,
+  PutObservation,
+} from './metrics.ts'
 
 /** What is the case with a stream, looked up when it is scraped. */
 export interface StreamSample {
@@ -17,6 +23,7 @@ export interface StreamSample {
   readonly metric: string
   readonly books: {
     readonly accepted: number
+    readonly made: number
     readonly delivered: number
     readonly dropped: number
     readonly errored: number
@@ -111,6 +118,28 @@ export class PrometheusMetrics implements Metrics {
     count('records', 'Records.', recordCount)
     count('bytes', 'Bytes, as they were sent to Standpipe.', dataBytes)
     count('object_count', 'ObjectCount.', objectCount)
+  }
+
+  execution({ streamName, success, durationMs }: ExecutionObservation): void {
+    const count = (what: string, help: string, by: number): void =>
+      this.#count(
+        `firehose_execute_processing_${what}_total`,
+        `ExecuteProcessing.${help}`,
+        streamName,
+        by,
+      )
+    count('success', 'Success: calls of functions that succeeded.', success ? 1 : 0)
+    count('failures', 'Success: calls that failed.', success ? 0 : 1)
+    count('duration_seconds', 'Duration, summed up.', durationMs / 1000)
+  }
+
+  processing({ streamName, succeededCount, failedCounts }: ProcessingObservation): void {
+    const success = 'firehose_succeed_processing_records_total'
+    this.#count(success, 'SucceedProcessing.Records.', streamName, succeededCount)
+    for (const [errorOutputType, failedCount] of failedCounts) {
+      const name = `standpipe_${snakeCase(errorOutputType.replaceAll('-', '_'))}_records_total`
+      this.#count(name, `Records that went to ${errorOutputType}.`, streamName, failedCount)
+    }
   }
 
   /** All metrics in Prometheus's text form. */

@@ -202,6 +202,28 @@ test('streams update changes what the flags name, from the version it found', as
   })
 })
 
+test.each([
+  ['on', true, { Enabled: true, Processors: ['Lambda', 'AppendDelimiterToRecord'] }],
+  ['off', false, { Enabled: true, Processors: ['Lambda'] }],
+])(
+  'streams update switches the delimiter %s and leaves other processors',
+  async (_, delimiter, expected) => {
+    const Processors = [{ Type: 'AppendDelimiterToRecord', Parameters: [] }, { Type: 'Lambda' }]
+    const ProcessingConfiguration = { Enabled: true, Processors }
+    const Destinations = [{ ExtendedS3DestinationDescription: { ProcessingConfiguration } }]
+    await using service = await fakeService(() => ({
+      body: { DeliveryStreamDescription: { VersionId: '7', Destinations } },
+    }))
+    await run(streams, service.url, ['update', 'logs'], { delimiter })
+    const update = service.calls[1]?.body['ExtendedS3DestinationUpdate'] as JsonObject
+    const processing = update['ProcessingConfiguration'] as typeof ProcessingConfiguration
+    expect({
+      ...processing,
+      Processors: processing.Processors.map(({ Type }) => Type),
+    }).toEqual(expected)
+  },
+)
+
 test.each(['flush', 'pause', 'resume'])(
   'streams %s calls the route of that name',
   async (action) => {

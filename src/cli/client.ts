@@ -31,8 +31,12 @@ export interface Client {
   readonly endpoint: string
   readonly settings: Settings
   readonly firehose: Firehose
-  /** Calls one of Standpipe's own routes. */
-  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: JsonObject): Promise<JsonObject>
+  /** Calls one of Standpipe's own routes; a body of bytes is sent as it is. */
+  call(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: JsonObject | Buffer,
+  ): Promise<JsonObject>
 }
 
 interface Connection {
@@ -93,10 +97,10 @@ async function callRoute(
   { endpoint, region, accessKeyId, secretAccessKey }: Connection,
   method: string,
   path: string,
-  body?: JsonObject,
+  body?: JsonObject | Buffer,
 ): Promise<JsonObject> {
   const url = new URL(path, endpoint)
-  const content = Buffer.from(body === undefined ? '' : JSON.stringify(body))
+  const content = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body) ?? '')
   const headers = sign(
     { method, path: url.pathname, query: url.search.slice(1), headers: { host: url.host } },
     content,

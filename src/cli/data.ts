@@ -23,9 +23,10 @@ const HARMLESS: ReadonlySet<Finding['kind']> = new Set(['torn-tail', 'left-over'
 export const data: Command = {
   usage: 'data check|show|repair [<file>]',
   summary: 'look into a data directory, and mend it',
-  help: `  check         verifies every batch and manifest and changes nothing, also while the service
-                runs; ends with 1 when something is damaged
-  show <file>   what is in a batch file (.batch, .open), one JSON line for each part
+  help: `  check         verifies every batch, manifest and staged file and changes nothing, also while the
+                service runs; ends with 1 when something is damaged
+  show <file>   what is in a batch file (.batch, .open) or staged file (.staged), one JSON line for
+                each part
   repair        moves what is damaged to quarantine, so that the rest is delivered; the service must
                 not be running
 
@@ -75,6 +76,9 @@ function reportLines(report: DataReport): string[] {
   return [
     `${sealedBatchCount} sealed and ${openBatchCount} open batches with ${recordCount} records, ` +
       `${formatByteSize(dataBytes)}; ${quarantinedCount} files in quarantine`,
+    report.stagedCount === 0
+      ? ''
+      : `${report.stagedCount} of them processed, staged in ${formatByteSize(report.stagedBytes)}`,
     ...report.findings.map(findingLine),
     report.findings.length === 0 ? 'Nothing is wrong.' : '',
   ].filter((line) => line !== '')
@@ -114,7 +118,8 @@ async function repair(invocation: Invocation): Promise<number> {
   else {
     print(
       `${report.batchCount} batches are whole; ${report.quarantinedChunkCount} damaged chunks and ` +
-        `${report.quarantinedManifestCount} manifests went to quarantine; ` +
+        `${report.quarantinedManifestCount} manifests and ${report.quarantinedStagingCount} staged ` +
+        `files went to quarantine; ` +
         `${report.failedCount} files could not be repaired`,
     )
   }

@@ -1,4 +1,8 @@
-import type { CompressionFormat, ExtendedS3DestinationUpdate } from '@aws-sdk/client-firehose'
+import type {
+  CompressionFormat,
+  ExtendedS3DestinationUpdate,
+  ProcessingConfiguration,
+} from '@aws-sdk/client-firehose'
 import { integerFlag, textFlag } from './command.ts'
 import type { Invocation, Options } from './command.ts'
 
@@ -12,8 +16,14 @@ export const S3_OPTIONS = {
   delimiter: { type: 'boolean' },
 } satisfies Options
 
-/** What the flags say of an S3 destination; what they leave out is left out. */
-export function s3Configuration(invocation: Invocation): ExtendedS3DestinationUpdate {
+/**
+ * What the flags say of an S3 destination; what they leave out is left out.
+ * @param processing of the stream as it is: an update replaces it, and its other processors are to stay
+ */
+export function s3Configuration(
+  invocation: Invocation,
+  processing?: ProcessingConfiguration,
+): ExtendedS3DestinationUpdate {
   const bucket = textFlag(invocation, 'bucket')
   const hints = {
     SizeInMBs: integerFlag(invocation, 'buffer-mb'),
@@ -28,15 +38,21 @@ export function s3Configuration(invocation: Invocation): ExtendedS3DestinationUp
       hints.SizeInMBs === undefined && hints.IntervalInSeconds === undefined
         ? undefined
         : withoutAbsent(hints),
-    ProcessingConfiguration: delimiter(invocation.flags['delimiter']),
+    ProcessingConfiguration: delimiter(invocation.flags['delimiter'], processing),
   })
 }
 
-function delimiter(wanted: unknown): ExtendedS3DestinationUpdate['ProcessingConfiguration'] {
+function delimiter(
+  wanted: unknown,
+  processing: ProcessingConfiguration | undefined,
+): ProcessingConfiguration | undefined {
   if (wanted === undefined) return undefined
-  if (wanted === false) return { Enabled: false, Processors: [] }
+  const atWork = processing?.Enabled === true ? (processing.Processors ?? []) : []
+  const Processors = atWork.filter(({ Type }) => Type !== 'AppendDelimiterToRecord')
+  if (wanted === false) return { Enabled: Processors.length > 0, Processors }
   const Parameters = [{ ParameterName: 'Delimiter', ParameterValue: String.raw`\n` } as const]
-  return { Enabled: true, Processors: [{ Type: 'AppendDelimiterToRecord', Parameters }] }
+  Processors.push({ Type: 'AppendDelimiterToRecord', Parameters })
+  return { Enabled: true, Processors }
 }
 
 function withoutAbsent<T extends object>(members: T): T {

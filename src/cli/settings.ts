@@ -1,5 +1,6 @@
 import { explainSettings, settingsTable } from '../settings/explain.ts'
 import { chooseObjectStore, flagOptions, loadSettings } from '../settings.ts'
+import { columns } from './columns.ts'
 import { EXIT } from './exit-code.ts'
 import { print, printJson, takePositionals } from './command.ts'
 import type { Command } from './command.ts'
@@ -47,20 +48,4 @@ Takes the flags of serve. Secrets are masked.`,
 function inWords(value: unknown): string {
   if (value === undefined) return '-'
   return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
-/** Long values, such as declared streams, push their row out rather than all others. */
-function columns(rows: readonly (readonly string[])[]): string {
-  const widthMax = 40
-  return rows
-    .map((row) =>
-      row
-        .map((cell, index) => {
-          const widths = rows.map((other) => other[index]?.length ?? 0)
-          const width = Math.max(...widths.filter((length) => length <= widthMax), 0)
-          return index === row.length - 1 ? cell : cell.padEnd(width)
-        })
-        .join('  '),
-    )
-    .join('\n')
 }

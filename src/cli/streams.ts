@@ -107,16 +107,19 @@ async function describe({ firehose }: Client, invocation: Invocation): Promise<v
 
 async function update({ firehose }: Client, invocation: Invocation): Promise<void> {
   const DeliveryStreamName = streamName(invocation)
-  const changes = readInput(invocation) ?? s3Configuration(invocation)
-  if (Object.keys(changes).length === 0) throw usageError('Cannot update: nothing to change')
+  const fromFile = readInput(invocation)
+  const named = Object.keys(fromFile ?? s3Configuration(invocation))
+  if (named.length === 0) throw usageError('Cannot update: nothing to change')
   const { DeliveryStreamDescription: current } = await firehose.describeDeliveryStream({
     DeliveryStreamName,
   })
+  const destination = current?.Destinations?.[0]
+  const processing = destination?.ExtendedS3DestinationDescription?.ProcessingConfiguration
   await firehose.updateDestination({
     DeliveryStreamName,
     CurrentDeliveryStreamVersionId: current?.VersionId,
-    DestinationId: current?.Destinations?.[0]?.DestinationId,
-    ExtendedS3DestinationUpdate: changes,
+    DestinationId: destination?.DestinationId,
+    ExtendedS3DestinationUpdate: fromFile ?? s3Configuration(invocation, processing),
   })
 }
 

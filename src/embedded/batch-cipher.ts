@@ -1,10 +1,12 @@
 /**
- * Encryption of chunk payloads, for streams with server-side encryption.
+ * Encryption of chunk payloads and of what is staged, for streams with server-side encryption.
  *
  *   encrypted payload:  nonce (12 bytes) | AES-256-GCM of the plain payload | tag (16 bytes)
  *
  * - Each batch has a key of its own: HKDF-SHA-256 of the stream's data key, salted with the batch
  *   id. So a nonce need only be unique within a batch, and a chunk opens in no other batch.
+ * - So has each staged file, whose salt is the batch id and the file's own: a batch may be staged
+ *   again with other bytes, and its nonces begin from zero again.
  * - The nonce counts encryptions, not places in the file: a chunk that was cut off again (disk
  *   full) has used its nonce up.
  * - Kind, length, ordinal, count, arrival and group offset stand in the chunk header in plain, and
@@ -24,9 +26,19 @@ export class BatchCipher {
   readonly #key: Buffer
   #sequence = 0n
 
-  constructor(dataKey: Buffer, batchId: BatchId) {
-    const salt = batchIdBytes(batchId)
-    this.#key = Buffer.from(hkdfSync('sha256', dataKey, salt, 'standpipe batch', KEY_BYTES))
+  private constructor(dataKey: Buffer, salt: Buffer, purpose: string) {
+    this.#key = Buffer.from(hkdfSync('sha256', dataKey, salt, purpose, KEY_BYTES))
+  }
+
+  /** For the chunks of a batch. */
+  static forChunks(dataKey: Buffer, batchId: BatchId): BatchCipher {
+    return new BatchCipher(dataKey, batchIdBytes(batchId), 'standpipe batch')
+  }
+
+  /** For one staged file of a batch, whose salt is never used for another. */
+  static forStaging(dataKey: Buffer, batchId: BatchId, salt: Buffer): BatchCipher {
+    const salts = Buffer.concat([batchIdBytes(batchId), salt])
+    return new BatchCipher(dataKey, salts, 'standpipe staging')
   }
 
   encrypt(payload: Buffer, associated: Buffer): Buffer {

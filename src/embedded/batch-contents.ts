@@ -1,26 +1,37 @@
 import { strict as assert } from 'node:assert'
+import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { ordinalEndOf } from '../batch.ts'
 import type { SealedBatch } from '../batch.ts'
 import type { BatchContents, BatchReading, KeyRing, StoredChunk } from '../batch-store.ts'
 import type { Manifest, OrdinalRange } from '../manifest.ts'
+import type { StagedBatch, StagingWriter } from '../staging.ts'
 import { BatchCipher } from './batch-cipher.ts'
-import { CHUNK_FACTS_BYTES, decodeHeader, FOOTER_BYTES, HEADER_BYTES } from './batch-file.ts'
+import { CHUNK_FACTS_BYTES, FOOTER_BYTES } from './batch-file.ts'
 import type { ChunkHeader } from './batch-file.ts'
 import { BatchPaths } from './batch-paths.ts'
-import { scanSome } from './batch-scan.ts'
+import { readBatchHeader, scanSome } from './batch-scan.ts'
 import type { ChunkFrame } from './batch-scan.ts'
-import { unlinkIfThere, withFile } from './file-operations.ts'
-import { errorCode } from './file-system.ts'
+import { BatchStaging } from './batch-staging.ts'
+import { createAnew, unlinkIfThere, withFile } from './file-operations.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
 import { encodeManifest, readManifest } from './manifest-file.ts'
 import { Quarantine } from './quarantine.ts'
+import type { StagedBytes } from './staged-bytes.ts'
 
 export interface BatchFileContentsOptions {
   readonly dataDirectory: string
   readonly fileSystem: FileSystem
   readonly keyRing: KeyRing
+  readonly clock: Clock
   readonly logger: Logger
+  /** The sum that the store of the same directory reads. */
+  readonly stagedBytes: StagedBytes
+  /**
+   * Bytes that staging leaves free on the file system, so that manifests can still be frozen; 0 when
+   * absent. Less than where appends end (RoomLimits), or a full disk would never be emptied.
+   */
+  readonly stagingFreeBytesMin?: number
 }
 
 /**
@@ -32,12 +43,24 @@ export class BatchFileContents implements BatchContents {
   readonly #fileSystem: FileSystem
   readonly #keyRing: KeyRing
   readonly #quarantine: Quarantine
+  readonly #staging: BatchStaging
 
-  constructor({ dataDirectory, fileSystem, keyRing, logger }: BatchFileContentsOptions) {
-    this.#paths = new BatchPaths(dataDirectory)
+  constructor(options: BatchFileContentsOptions) {
+    const { dataDirectory, fileSystem, keyRing, clock, logger } = options
+    const { stagedBytes, stagingFreeBytesMin: freeBytesMin = 0 } = options
+    const paths = new BatchPaths(dataDirectory)
+    this.#paths = paths
     this.#fileSystem = fileSystem
     this.#keyRing = keyRing
-    this.#quarantine = new Quarantine({ fileSystem, paths: this.#paths, logger })
+    this.#quarantine = new Quarantine({ fileSystem, paths, logger })
+    this.#staging = new BatchStaging({
+      paths,
+      fileSystem,
+      keyRing,
+      clock,
+      stagedBytes,
+      freeBytesMin,
+    })
   }
 
   read(batch: SealedBatch, range?: OrdinalRange): BatchReading {
@@ -56,7 +79,7 @@ export class BatchFileContents implements BatchContents {
   async freeze(batch: SealedBatch, manifest: Manifest): Promise<void> {
     assert.equal(manifest.batchId, batch.batchId, 'a manifest is frozen for its own batch')
     const temporaryPath = this.#paths.file(batch, 'temporary')
-    await withFile(this.#createAnew(temporaryPath), async (file) => {
+    await withFile(createAnew(this.#fileSystem, temporaryPath), async (file) => {
       await file.write([encodeManifest(manifest)], 0)
       await file.datasync()
     })
@@ -64,20 +87,21 @@ export class BatchFileContents implements BatchContents {
     await this.#fileSystem.syncDirectory(this.#paths.stream(batch.streamId))
   }
 
-  /** In the place of one that was left behind by a failed attempt, if need be. */
-  async #createAnew(path: string): Promise<OpenFile> {
-    try {
-      return await this.#fileSystem.open(path, 'create')
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error
-      await unlinkIfThere(this.#fileSystem, path)
-      return this.#fileSystem.open(path, 'create')
-    }
-  }
-
   async thaw(batch: SealedBatch): Promise<void> {
     await unlinkIfThere(this.#fileSystem, this.#paths.file(batch, 'manifest'))
     await this.#fileSystem.syncDirectory(this.#paths.stream(batch.streamId))
+  }
+
+  stage(batch: SealedBatch): Promise<StagingWriter> {
+    return this.#staging.stage(batch)
+  }
+
+  staged(batch: SealedBatch): Promise<StagedBatch | undefined> {
+    return this.#staging.staged(batch)
+  }
+
+  unstage(batch: SealedBatch): Promise<void> {
+    return this.#staging.unstage(batch)
   }
 }
 
@@ -138,11 +162,9 @@ class BatchFileReading implements BatchReading {
   /** Undefined for plain batches, and for those whose header, with the key in it, is damaged. */
   async #cipher(file: OpenFile): Promise<BatchCipher | undefined> {
     const { batchId } = this.#batch
-    const bytes = Buffer.allocUnsafe(HEADER_BYTES)
-    const readBytes = await file.read(bytes, 0)
-    const wrapped = decodeHeader(bytes.subarray(0, readBytes), batchId)?.wrappedDataKey
+    const wrapped = (await readBatchHeader(file, batchId))?.wrappedDataKey
     if (wrapped === undefined) return undefined
-    return new BatchCipher(this.#options.keyRing.unwrap(wrapped), batchId)
+    return BatchCipher.forChunks(this.#options.keyRing.unwrap(wrapped), batchId)
   }
 }
 

@@ -69,17 +69,17 @@ export interface ChunkHeader {
 }
 
 export function encodeHeader(header: BatchHeader): Buffer {
-  return encodeBlock(HEADER_MAGIC, header, HEADER_BYTES)
+  return encodeTextBlock(HEADER_MAGIC, header, HEADER_BYTES)
 }
 
 /** The header of batch `batchId`; undefined when the bytes are not that. */
 export function decodeHeader(bytes: Buffer, batchId: BatchId): BatchHeader | undefined {
-  const header = decodeBlock(HEADER_MAGIC, bytes, HEADER_BYTES) as BatchHeader | undefined
+  const header = decodeTextBlock(HEADER_MAGIC, bytes, HEADER_BYTES) as BatchHeader | undefined
   return header?.batchId === batchId ? header : undefined
 }
 
 export function encodeFooter(batch: Omit<SealedBatch, 'storedBytes'>): Buffer {
-  return encodeBlock(FOOTER_MAGIC, batch, FOOTER_BYTES)
+  return encodeTextBlock(FOOTER_MAGIC, batch, FOOTER_BYTES)
 }
 
 /** The footer of batch `batchId`, all but its `storedBytes`; undefined when the bytes are not that. */
@@ -87,7 +87,7 @@ export function decodeFooter(
   bytes: Buffer,
   batchId: BatchId,
 ): Omit<SealedBatch, 'storedBytes'> | undefined {
-  const footer = decodeBlock(FOOTER_MAGIC, bytes, FOOTER_BYTES) as SealedBatch | undefined
+  const footer = decodeTextBlock(FOOTER_MAGIC, bytes, FOOTER_BYTES) as SealedBatch | undefined
   return footer?.batchId === batchId ? footer : undefined
 }
 
@@ -158,7 +158,8 @@ export function storedDataBytes({ kind, payloadBytes, recordCount }: ChunkHeader
   return payloadBytes - overheadBytes - dataOffset(recordCount)
 }
 
-function encodeBlock(magic: string, content: object, sizeBytes: number): Buffer {
+/** A line of text that fills `sizeBytes`: the magic, a CRC, and the content as JSON. */
+export function encodeTextBlock(magic: string, content: object, sizeBytes: number): Buffer {
   const json = Buffer.from(JSON.stringify(content))
   const jsonAt = magic.length + 10
   assert(jsonAt + json.byteLength < sizeBytes, `${magic} holds ${sizeBytes} bytes`)
@@ -169,7 +170,8 @@ function encodeBlock(magic: string, content: object, sizeBytes: number): Buffer 
   return block
 }
 
-function decodeBlock(magic: string, bytes: Buffer, sizeBytes: number): unknown {
+/** The content of a text block; undefined when the bytes are not one of that magic and size. */
+export function decodeTextBlock(magic: string, bytes: Buffer, sizeBytes: number): unknown {
   if (bytes.byteLength !== sizeBytes) return undefined
   const jsonAt = magic.length + 10
   const json = bytes.subarray(jsonAt)

@@ -14,6 +14,7 @@ import type {
   StoreUsage,
 } from '../batch-store.ts'
 import type { Manifest, OrdinalRange } from '../manifest.ts'
+import type { StagedBatch, StagingWriter } from '../staging.ts'
 import { BatchFileContents } from './batch-contents.ts'
 import { BatchImporter } from './batch-importer.ts'
 import { BatchPaths } from './batch-paths.ts'
@@ -28,6 +29,8 @@ import type { RoomLimits } from './room.ts'
 import { Sealer } from './sealer.ts'
 import { findFiles, putInOrder, startUp } from './start-up.ts'
 import type { FoundFile, StartUpOptions } from './start-up.ts'
+import { unlinkStaged } from './staged-bytes.ts'
+import type { StagedBytes } from './staged-bytes.ts'
 import { StreamDirectories } from './stream-directories.ts'
 import { StreamWriter } from './stream-writer.ts'
 
@@ -42,6 +45,8 @@ export interface BatchFilesOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly limits: RoomLimits
+  /** Shared with whoever else stages in the directory. */
+  readonly stagedBytes: StagedBytes
   /**
    * Called once for each batch sealed by this process, when that is durable. Batches found at
    * start-up are not announced: `list` tells them.
@@ -70,15 +75,16 @@ export class BatchFiles implements BatchStore {
   #closed = false
 
   private constructor(options: BatchFilesOptions) {
-    const { dataDirectory, fileSystem, keyRing, clock, logger, limits, onSealed } = options
+    const { dataDirectory, fileSystem, clock, logger, limits, stagedBytes, onSealed } = options
     this.#options = options
     this.#paths = new BatchPaths(dataDirectory)
     this.#ids = new BatchIds(clock)
     this.#directories = new StreamDirectories(fileSystem, this.#paths)
-    this.#contents = new BatchFileContents({ dataDirectory, fileSystem, keyRing, logger })
+    this.#contents = new BatchFileContents(options)
     this.#quarantine = new Quarantine({ fileSystem, paths: this.#paths, logger })
     this.#room = new Room({
       limits,
+      stagedBytes,
       directory: dataDirectory,
       fileSystem,
       quarantine: this.#quarantine,
@@ -104,6 +110,7 @@ export class BatchFiles implements BatchStore {
     await makeDirectories(options.fileSystem, store.#paths.quarantine)
     await startUp(store.#startUpOptions(), {
       sealed: ({ storedBytes }) => store.#room.take(storedBytes, 1),
+      staged: (sizeBytes) => options.stagedBytes.add(sizeBytes),
       failed: (file) => store.#unrecovered.set(file.name.batchId, file),
     })
     await store.#room.refresh()
@@ -177,23 +184,26 @@ export class BatchFiles implements BatchStore {
 
   /**
    * The batch goes before its manifest, durably: were it the other way round, a crash in between
-   * would leave a delivered batch that looks like one nobody has touched. A manifest that is left
-   * behind is removed at start-up.
+   * would leave a delivered batch that looks like one nobody has touched. What is left behind of
+   * manifest and staging is removed at start-up.
    */
   async remove(batch: SealedBatch): Promise<void> {
-    const { fileSystem } = this.#options
+    const { fileSystem, stagedBytes } = this.#options
     // Not synced: should the file come back after a loss of power, its receipt says that it may go.
     if (await unlinkIfThere(fileSystem, this.#paths.file(batch, 'batch'))) {
       this.#room.giveBack(batch.storedBytes, 1)
     }
     await unlinkIfThere(fileSystem, this.#paths.file(batch, 'manifest'))
+    await unlinkStaged(fileSystem, this.#paths.file(batch, 'staged'), stagedBytes)
   }
 
   discard(streamId: string): Promise<void> {
     return this.#writer(streamId).release(async () => {
       await this.#sealer.close(streamId)
       await this.#importer.discard(streamId)
-      await this.#directories.remove(streamId, ({ batchId }, sizeBytes) => {
+      await this.#directories.remove(streamId, ({ batchId }, kind, sizeBytes) => {
+        if (kind === 'staged') this.#options.stagedBytes.add(-sizeBytes)
+        if (kind !== 'batch' && kind !== 'open') return
         const wasCounted = !this.#unrecovered.delete(batchId)
         if (wasCounted) this.#room.giveBack(sizeBytes, 1)
       })
@@ -225,6 +235,18 @@ export class BatchFiles implements BatchStore {
 
   thaw(batch: SealedBatch): Promise<void> {
     return this.#contents.thaw(batch)
+  }
+
+  stage(batch: SealedBatch): Promise<StagingWriter> {
+    return this.#contents.stage(batch)
+  }
+
+  staged(batch: SealedBatch): Promise<StagedBatch | undefined> {
+    return this.#contents.staged(batch)
+  }
+
+  unstage(batch: SealedBatch): Promise<void> {
+    return this.#contents.unstage(batch)
   }
 
   #writer(streamId: string): StreamWriter {
@@ -295,6 +317,7 @@ export class BatchFiles implements BatchStore {
           this.#room.take(batch.storedBytes, 1)
           this.#options.onSealed(batch)
         },
+        staged() {},
         failed: (failed) => this.#unrecovered.set(failed.name.batchId, failed),
       })
     }

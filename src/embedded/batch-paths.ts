@@ -6,6 +6,8 @@
  *                              <batch id>.batch      sealed
  *                              <batch id>.manifest   frozen plan of a sealed batch
  *                              <batch id>.temporary  a manifest being written
+ *                              <batch id>.staging    what processors make of a batch, being written
+ *                              <batch id>.staged     what they made of it (staged-file.ts)
  *   <data>/quarantine/                               damaged chunks and files, for a human to look at
  */
 import { strict as assert } from 'node:assert'
@@ -13,7 +15,7 @@ import { join } from 'node:path'
 import { BATCH_ID_LENGTH, isBatchId } from '../batch.ts'
 import type { BatchId } from '../batch.ts'
 
-const KINDS = ['open', 'import', 'batch', 'manifest', 'temporary'] as const
+const KINDS = ['open', 'import', 'batch', 'manifest', 'temporary', 'staging', 'staged'] as const
 export type BatchFileKind = (typeof KINDS)[number]
 
 /** Ids are ours, never a client's; this is the last line of defence. */

@@ -8,10 +8,11 @@ import {
   CHUNK_MAGIC,
   chunkSeed,
   decodeChunkHeader,
+  decodeHeader,
   HEADER_BYTES,
   payloadMatches,
 } from './batch-file.ts'
-import type { ChunkHeader } from './batch-file.ts'
+import type { BatchHeader, ChunkHeader } from './batch-file.ts'
 import type { OpenFile } from './file-system.ts'
 
 const WINDOW_BYTES = 256 * 1024
@@ -46,6 +47,16 @@ export interface SkippedFrame extends FrameRange {
 }
 
 export type Frame = ChunkFrame | DamagedFrame | VoidFrame
+
+/** The header of a file of batch `batchId`; undefined when it is damaged. */
+export async function readBatchHeader(
+  file: OpenFile,
+  batchId: BatchId,
+): Promise<BatchHeader | undefined> {
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES)
+  const readBytes = await file.read(bytes, 0)
+  return decodeHeader(bytes.subarray(0, readBytes), batchId)
+}
 
 /** All that lies between the header and `endOffset`, without gaps. */
 export async function* scanFrames(

@@ -77,7 +77,9 @@ export class BatchWriter {
     this.#file = file
     this.#seed = chunkSeed(batchId)
     this.#cipher =
-      target.dataKey === undefined ? undefined : new BatchCipher(target.dataKey.plain, batchId)
+      target.dataKey === undefined
+        ? undefined
+        : BatchCipher.forChunks(target.dataKey.plain, batchId)
   }
 
   /** @throws AppendError */

@@ -12,7 +12,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 /** Never changed once released; a new version is a new entry. */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE streams (
      stream_id TEXT PRIMARY KEY,
      name TEXT NOT NULL UNIQUE,
@@ -50,6 +50,7 @@ const MIGRATIONS: readonly string[] = [
      imported INTEGER NOT NULL DEFAULT 0
    );
    CREATE INDEX replays_by_source ON replays (stream_id, source);`,
+  'ALTER TABLE books ADD COLUMN made INTEGER NOT NULL DEFAULT 0;',
 ]
 
 /** @throws when the database was written by a newer Standpipe */

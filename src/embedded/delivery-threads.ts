@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { DeliveryHost } from '../pipeline/delivery-host.ts'
-import type { ThreadCall, ThreadLog } from './port-delivery-host.ts'
+import type { ThreadMessage } from './port-delivery-host.ts'
 import { ThreadCalls } from './port-delivery-host.ts'
 
 /** A thread that died is started again after this pause, so that a fault at start does not spin. */
@@ -52,10 +52,14 @@ export class DeliveryThreads {
     const worker = new Worker(module, { workerData })
     const abort = (): void => worker.postMessage('abort')
     aborted.addEventListener('abort', abort)
-    worker.on('message', (message: ThreadCall | ThreadLog) => {
+    worker.on('message', (message: ThreadMessage) => {
       if ('log' in message) {
         const [level, fields, text] = message.log
         logger[level](fields, text)
+        return
+      }
+      if ('observed' in message) {
+        host.observe(...message.observed)
         return
       }
       void calls.answer(message).then((answer) => worker.postMessage(answer))

@@ -15,6 +15,17 @@ export async function makeDirectories(fileSystem: FileSystem, path: string): Pro
   await fileSystem.syncDirectory(dirname(path))
 }
 
+/** In the place of one that was left behind by a failed attempt, if need be. */
+export async function createAnew(fileSystem: FileSystem, path: string): Promise<OpenFile> {
+  try {
+    return await fileSystem.open(path, 'create')
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+    await unlinkIfThere(fileSystem, path)
+    return fileSystem.open(path, 'create')
+  }
+}
+
 /** Whether there was a file to remove. */
 export async function unlinkIfThere(fileSystem: FileSystem, path: string): Promise<boolean> {
   try {

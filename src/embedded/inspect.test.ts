@@ -1,6 +1,7 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { stageTexts } from '../../test/contracts/batch-staging.ts'
 import { chunk, listed, manifestOf, only, readChunks } from '../../test/contracts/batch-store.ts'
 import { TemporaryStore } from '../../test/contracts/temporary-store.ts'
 import type { SealedBatch } from '../batch.ts'
@@ -8,10 +9,12 @@ import { CHUNK_HEADER_BYTES, FOOTER_BYTES, HEADER_BYTES } from './batch-file.ts'
 import { DataLock } from './data-lock.ts'
 import { checkData, showBatch } from './inspect.ts'
 import type { BatchPart } from './inspect.ts'
+import type { StagedPart } from './inspect-staged.ts'
 import { nodeFileSystem } from './node-file-system.ts'
 import { repairData } from './repair.ts'
+import { STAGED_HEADER_BYTES, STAGED_TRAILER_BYTES, TABLE_ENTRY_BYTES } from './staged-file.ts'
 
-/** A sealed batch of two chunks with a manifest, and an open one. */
+/** A sealed batch of two chunks with a manifest and two staged blocks, and an open batch. */
 async function makeData() {
   const made = await TemporaryStore.make()
   const store = await made.open()
@@ -21,6 +24,7 @@ async function makeData() {
   await store.seal(target.streamId, 'flush')
   const sealed = only(made.sealed)
   await store.freeze(sealed, manifestOf(sealed))
+  await stageTexts(store, sealed, 'index', 'block', 'other')
   await store.append(target, chunk('dddd'))
   const openId = store.openBatch(target.streamId)?.batchId ?? ''
   await store.close()
@@ -30,9 +34,11 @@ async function makeData() {
     openPath: made.paths.file({ ...target, batchId: openId }, 'open'),
     sealedPath: made.paths.file(sealed, 'batch'),
     manifestPath: made.paths.file(sealed, 'manifest'),
+    stagedPath: made.paths.file(sealed, 'staged'),
   }
 }
 
+const STAGED_BYTES = STAGED_HEADER_BYTES + 2 * 5 + 5 + 2 * TABLE_ENTRY_BYTES + STAGED_TRAILER_BYTES
 const SECOND_CHUNK_AT = HEADER_BYTES + CHUNK_HEADER_BYTES + 2 * 4 + 3
 
 const repair = (made: TemporaryStore) =>
@@ -50,6 +56,8 @@ test('a directory in good order is reported as it is', async () => {
     openBatchCount: 1,
     sealedBatchCount: 1,
     manifestCount: 1,
+    stagedCount: 1,
+    stagedBytes: STAGED_BYTES,
     recordCount: 4,
     dataBytes: 10,
     quarantinedCount: 0,
@@ -58,8 +66,9 @@ test('a directory in good order is reported as it is', async () => {
 })
 
 test('everything that is wrong is found, and told where', async () => {
-  const { made, sealed, sealedPath, openPath, manifestPath } = await makeData()
+  const { made, sealed, sealedPath, openPath, manifestPath, stagedPath } = await makeData()
   await using _ = made
+  await flip(stagedPath, STAGED_HEADER_BYTES + 5)
   await flip(sealedPath, SECOND_CHUNK_AT + CHUNK_HEADER_BYTES)
   await flip(sealedPath, 3)
   await flip(openPath, HEADER_BYTES)
@@ -79,6 +88,7 @@ test('everything that is wrong is found, and told where', async () => {
       { kind: 'damaged-header', path: sealedPath },
       { kind: 'missing-records', path: sealedPath, recordCount: 1 },
       { kind: 'damaged-manifest', path: manifestPath },
+      { kind: 'damaged-staging', path: stagedPath },
       { kind: 'left-over', path: made.paths.file(sealed, 'temporary') },
       {
         kind: 'torn-tail',
@@ -102,7 +112,7 @@ test('a batch file is shown part by part', async () => {
   const { made, sealed, sealedPath } = await makeData()
   await using _ = made
   await flip(sealedPath, SECOND_CHUNK_AT)
-  const parts: BatchPart[] = []
+  const parts: (BatchPart | StagedPart)[] = []
   for await (const part of showBatch(sealedPath, nodeFileSystem)) parts.push(part)
   const { batchId, streamId, firstArrivalMs: arrivalMs } = sealed
   expect(parts).toEqual([
@@ -131,13 +141,39 @@ test('a file that is no batch is not shown', async () => {
   const { made, manifestPath } = await makeData()
   await using _ = made
   await expect(showBatch(manifestPath, nodeFileSystem).next()).rejects.toThrow(
-    'it is not named <batch id>.batch or .open',
+    'it is not named <batch id>.batch, .open or .staged',
   )
 })
 
-test('after a repair only what is missing is left to report, and the counts still say it', async () => {
-  const { made, sealed, sealedPath, openPath, manifestPath } = await makeData()
+test('a staged file is shown block by block', async () => {
+  const { made, sealed, stagedPath } = await makeData()
   await using _ = made
+  await flip(stagedPath, STAGED_HEADER_BYTES + 5)
+  const parts: (BatchPart | StagedPart)[] = []
+  for await (const part of showBatch(stagedPath, nodeFileSystem)) parts.push(part)
+  const { batchId, streamId } = sealed
+  expect(parts).toEqual([
+    {
+      part: 'header',
+      header: { batchId, streamId, salt: expect.stringMatching(/^[0-9a-f]{32}$/) },
+    },
+    { part: 'block', state: 'plain', offset: STAGED_HEADER_BYTES, sizeBytes: 5 },
+    { part: 'block', state: 'damaged', offset: STAGED_HEADER_BYTES + 5, sizeBytes: 5 },
+    { part: 'index', offset: STAGED_HEADER_BYTES + 10, sizeBytes: 5 },
+  ])
+})
+
+test('a staged file whose index is damaged is not shown', async () => {
+  const { made, stagedPath } = await makeData()
+  await using _ = made
+  await flip(stagedPath, STAGED_HEADER_BYTES + 10)
+  await expect(showBatch(stagedPath, nodeFileSystem).next()).rejects.toThrow('damage in its index')
+})
+
+test('after a repair only what is missing is left to report, and the counts still say it', async () => {
+  const { made, sealed, sealedPath, openPath, manifestPath, stagedPath } = await makeData()
+  await using _ = made
+  await flip(stagedPath, STAGED_BYTES - 1)
   await flip(sealedPath, SECOND_CHUNK_AT + CHUNK_HEADER_BYTES)
   await flip(openPath, HEADER_BYTES)
   await flip(manifestPath, 10)
@@ -146,12 +182,14 @@ test('after a repair only what is missing is left to report, and the counts stil
     failedCount: 0,
     quarantinedChunkCount: 1,
     quarantinedManifestCount: 1,
+    quarantinedStagingCount: 1,
   })
   expect(await checkData(made.directory, nodeFileSystem, made.logger)).toMatchObject({
     openBatchCount: 0,
     sealedBatchCount: 1,
     manifestCount: 0,
-    quarantinedCount: 2,
+    stagedCount: 0,
+    quarantinedCount: 3,
     findings: [{ kind: 'missing-records', path: sealedPath, recordCount: 1 }],
   })
   const store = await made.open()

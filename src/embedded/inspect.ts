@@ -2,14 +2,16 @@
 import { basename, dirname } from 'node:path'
 import type { Logger } from '../base/logger.ts'
 import type { SealedBatch } from '../batch.ts'
-import { storedDataBytes, decodeHeader, HEADER_BYTES } from './batch-file.ts'
+import { storedDataBytes } from './batch-file.ts'
 import type { BatchHeader } from './batch-file.ts'
 import { BatchPaths, parseFileName } from './batch-paths.ts'
 import type { BatchName } from './batch-paths.ts'
-import { scanFrames } from './batch-scan.ts'
+import { readBatchHeader, scanFrames } from './batch-scan.ts'
 import type { Frame } from './batch-scan.ts'
 import { withFileIfThere } from './file-operations.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
+import { isStagedWhole, showStaged } from './inspect-staged.ts'
+import type { StagedPart } from './inspect-staged.ts'
 import { readManifest } from './manifest-file.ts'
 import { footerBytes, readFooter } from './recovery.ts'
 import { findFiles } from './start-up.ts'
@@ -28,7 +30,9 @@ export interface Finding {
     /** The footer counts more records than the chunks hold. */
     | 'missing-records'
     | 'damaged-manifest'
-    /** Belongs to no batch; removed at the next start. */
+    /** What processors made of a batch can't be read back. */
+    | 'damaged-staging'
+    /** Unfinished, or belongs to no batch; removed at the next start. */
     | 'left-over'
   readonly path: string
   readonly offset?: number
@@ -40,6 +44,9 @@ export interface DataReport {
   readonly openBatchCount: number
   readonly sealedBatchCount: number
   readonly manifestCount: number
+  /** Batches that processors are done with. */
+  readonly stagedCount: number
+  readonly stagedBytes: number
   /** Of chunks that are valid. */
   readonly recordCount: number
   readonly dataBytes: number
@@ -49,7 +56,7 @@ export interface DataReport {
 }
 
 /**
- * Verifies every chunk, footer and manifest. Memory grows with what is wrong, not with what is there.
+ * Verifies every chunk, footer, manifest and staged block. Memory grows with what is wrong, not with what is there.
  * Files that are not ours are logged.
  */
 export async function checkData(
@@ -65,6 +72,9 @@ export async function checkData(
     batch: 0,
     manifest: 0,
     temporary: 0,
+    staging: 0,
+    staged: 0,
+    stagedBytes: 0,
     recordCount: 0,
     dataBytes: 0,
   }
@@ -84,6 +94,13 @@ export async function checkData(
         () => false,
       )
       if (!isWhole) findings.push({ kind: 'damaged-manifest', path })
+    } else if (kind === 'staged') {
+      const found = await withFileIfThere(fileSystem, path, async (file) => ({
+        sizeBytes: await file.sizeBytes(),
+        isWhole: await isStagedWhole(file, name),
+      }))
+      counts.stagedBytes += found?.sizeBytes ?? 0
+      if (found?.isWhole === false) findings.push({ kind: 'damaged-staging', path })
     } else {
       const found = await withFileIfThere(fileSystem, path, (file) => checkBatch(file, name, path))
       // Delivered meanwhile.
@@ -97,6 +114,8 @@ export async function checkData(
     openBatchCount: counts.open,
     sealedBatchCount: counts.batch,
     manifestCount: counts.manifest,
+    stagedCount: counts.staged,
+    stagedBytes: counts.stagedBytes,
     recordCount: counts.recordCount,
     dataBytes: counts.dataBytes,
     quarantinedCount: quarantined.length,
@@ -124,7 +143,8 @@ async function checkBatch(file: OpenFile, name: BatchName, path: string) {
   const findings = damages.map((damage): Finding =>
     damage.offset < durableEnd ? damage : { ...damage, kind: 'torn-tail' },
   )
-  if ((await readHeader(file, name)) === undefined) findings.push({ kind: 'damaged-header', path })
+  const header = await readBatchHeader(file, name.batchId)
+  if (header === undefined) findings.push({ kind: 'damaged-header', path })
   const footer = isSealed ? await readFooter(file, name) : undefined
   if (isSealed && footer === undefined) findings.push({ kind: 'damaged-footer', path })
   const missing = (footer?.recordCount ?? recordCount) - recordCount
@@ -137,7 +157,7 @@ function damageOf({ offset, endOffset, header }: Frame & { kind: 'damaged' }, pa
   return header === undefined ? finding : { ...finding, recordCount: header.recordCount }
 }
 
-/** A line of `showBatch`. */
+/** A line of `showBatch` for a batch file. */
 export type BatchPart =
   | { readonly part: 'header'; readonly header: BatchHeader | undefined }
   | {
@@ -154,19 +174,26 @@ export type BatchPart =
   | { readonly part: 'footer'; readonly footer: SealedBatch | undefined }
 
 /**
- * What is in a batch file, in the order in which it is there.
- * @throws when the file's name isn't one of a batch
+ * What is in a batch file or a staged file, in the order in which it is there.
+ * @throws when the file's name isn't one of these, or a staged file is damaged in more than blocks
  */
-export async function* showBatch(path: string, fileSystem: FileSystem): AsyncGenerator<BatchPart> {
+export async function* showBatch(
+  path: string,
+  fileSystem: FileSystem,
+): AsyncGenerator<BatchPart | StagedPart> {
   const parsed = parseFileName(basename(path))
-  if (parsed?.kind !== 'open' && parsed?.kind !== 'batch') {
-    throw new Error(`Cannot show ${path}: it is not named <batch id>.batch or .open`)
+  if (parsed?.kind !== 'open' && parsed?.kind !== 'batch' && parsed?.kind !== 'staged') {
+    throw new Error(`Cannot show ${path}: it is not named <batch id>.batch, .open or .staged`)
   }
   const isSealed = parsed.kind === 'batch'
   const name = { streamId: basename(dirname(path)), batchId: parsed.batchId }
   const file = await fileSystem.open(path, 'read')
   try {
-    yield { part: 'header', header: await readHeader(file, name) }
+    if (parsed.kind === 'staged') {
+      yield* showStaged(file, name)
+      return
+    }
+    yield { part: 'header', header: await readBatchHeader(file, name.batchId) }
     const sizeBytes = await file.sizeBytes()
     for await (const frame of scanFrames(file, name.batchId, sizeBytes - footerBytes(isSealed))) {
       yield partOf(frame)
@@ -193,10 +220,4 @@ function partOf(frame: Frame): BatchPart {
     dataBytes: storedDataBytes(header),
     arrivalMs,
   }
-}
-
-async function readHeader(file: OpenFile, { batchId }: BatchName) {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES)
-  const readBytes = await file.read(bytes, 0)
-  return decodeHeader(bytes.subarray(0, readBytes), batchId)
 }

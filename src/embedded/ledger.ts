@@ -30,10 +30,11 @@ export class Ledger {
       'INSERT INTO receipts (batch_id, stream_id, delivered_at_ms, json) VALUES (?, ?, ?, ?)',
     )
     this.#addToBooks = database.prepare(
-      `INSERT INTO books (stream_id, accepted, delivered, dropped, errored, quarantined)
-       VALUES (?, ?, ?, ?, ?, ?)
+      `INSERT INTO books (stream_id, accepted, made, delivered, dropped, errored, quarantined)
+       VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET
          accepted = accepted + excluded.accepted,
+         made = made + excluded.made,
          delivered = delivered + excluded.delivered,
          dropped = dropped + excluded.dropped,
          errored = errored + excluded.errored,
@@ -50,7 +51,7 @@ export class Ledger {
     if (this.#hasReceipt.get(batchId) !== undefined) return
     const { changes } = this.#insertAccepted.run(batchId, streamId)
     if (changes === 0) return
-    this.#addToBooks.run(streamId, recordCount, 0, 0, 0, 0)
+    this.#addToBooks.run(streamId, recordCount, 0, 0, 0, 0, 0)
     this.#markImported.run(batchId)
   }
 
@@ -63,6 +64,7 @@ export class Ledger {
     this.#addToBooks.run(
       streamId,
       changes === 1 ? 0 : recordCount,
+      receipt.madeCount ?? 0,
       countOf(receipt, 'delivered'),
       receipt.droppedCount,
       countOf(receipt, 'errored'),

@@ -14,7 +14,7 @@ import { TimeHeap } from './time-heap.ts'
 
 export interface LocalQueueOptions {
   readonly clock: Clock
-  /** Claims in flight, all streams together. */
+  /** Claims in flight that are not lent, all streams together. */
   readonly claimsMax: number
   /** Claims in flight of one stream; all of `claimsMax` when absent. */
   readonly streamClaimsMax?: number
@@ -41,6 +41,7 @@ export class LocalQueue implements DeliveryQueue {
   /** Callers of `claim`: first come, first served. */
   readonly #claimers = new Set<(claim: Claim | undefined) => void>()
   #suspectClaimCount = 0
+  #lentCount = 0
   #claimNumber = 0
   #suspectsNext = false
   #timer: { readonly atMs: number; readonly controller: AbortController } | undefined
@@ -109,6 +110,15 @@ export class LocalQueue implements DeliveryQueue {
     })
   }
 
+  async lend({ token }: Claim): Promise<void> {
+    const entry = this.#claims.get(token)
+    if (entry === undefined || entry.lent) return
+    this.#change(entry.stream, () => {
+      entry.lent = true
+      entry.stream.lentCount += 1
+    })
+  }
+
   async pause(streamId: string): Promise<void> {
     const stream = this.#stream(streamId)
     this.#change(stream, () => {
@@ -132,15 +142,16 @@ export class LocalQueue implements DeliveryQueue {
   async discard(streamId: string): Promise<void> {
     const stream = this.#streams.get(streamId)
     if (stream === undefined) return
-    this.#change(stream, () => {
-      for (const entry of stream.entries) this.#forget(entry)
-      stream.inFlightCount = 0
-      // Whatever still knows the stream, as the heap does, gets no claim from it.
-      stream.paused = true
-    })
     for (const [token, entry] of this.#claims) {
       if (entry.stream === stream) this.#claims.delete(token)
     }
+    this.#change(stream, () => {
+      for (const entry of stream.entries) this.#forget(entry)
+      stream.inFlightCount = 0
+      stream.lentCount = 0
+      // Whatever still knows the stream, as the heap does, gets no claim from it.
+      stream.paused = true
+    })
     this.#streams.delete(streamId)
   }
 
@@ -180,6 +191,8 @@ export class LocalQueue implements DeliveryQueue {
     this.#claims.delete(token)
     this.#change(entry.stream, () => {
       entry.stream.inFlightCount -= 1
+      if (entry.lent) entry.stream.lentCount -= 1
+      entry.lent = false
       end(entry)
     })
   }
@@ -192,9 +205,11 @@ export class LocalQueue implements DeliveryQueue {
 
   /** Every change of a stream goes through here, so that rings and counts follow. */
   #change(stream: StreamQueue, change: () => void): void {
-    if (stream.suspect) this.#suspectClaimCount -= stream.inFlightCount
+    if (stream.suspect) this.#suspectClaimCount -= stream.limitedClaimCount
+    this.#lentCount -= stream.lentCount
     change()
-    if (stream.suspect) this.#suspectClaimCount += stream.inFlightCount
+    if (stream.suspect) this.#suspectClaimCount += stream.limitedClaimCount
+    this.#lentCount += stream.lentCount
     this.#placeInRing(stream)
     this.#serve()
   }
@@ -221,7 +236,7 @@ export class LocalQueue implements DeliveryQueue {
   }
 
   #nextStream(): StreamQueue | undefined {
-    if (this.#claims.size >= this.#claimsMax) return undefined
+    if (this.#claims.size - this.#lentCount >= this.#claimsMax) return undefined
     const [healthy] = this.#healthy
     const [suspect] = this.#suspectClaimCount < this.#suspectClaimsMax ? this.#suspects : []
     const next = this.#suspectsNext ? (suspect ?? healthy) : (healthy ?? suspect)

@@ -3,6 +3,7 @@
  *
  *   thread → node   { call, method, args }       a request, numbered by the thread
  *                   { log: [level, fields, message] }
+ *                   { observed: [stream id, execution] }
  *   node → thread   { call, value | error }      its answer
  *                   'abort'                      give up what is in hand
  *
@@ -12,9 +13,10 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Logger } from '../base/logger.ts'
 import type { Claim, Failure, Retry } from '../delivery-queue.ts'
 import type { ClaimedBatch, DeliveryHost } from '../pipeline/delivery-host.ts'
+import type { Execution } from '../processor.ts'
 import type { Receipt } from '../receipt.ts'
 
-type Method = keyof DeliveryHost
+type Method = Exclude<keyof DeliveryHost, 'observe'>
 type Level = keyof Logger
 
 export interface ThreadCall {
@@ -26,6 +28,12 @@ export interface ThreadCall {
 export interface ThreadLog {
   readonly log: readonly [Level, object, string]
 }
+
+export interface ThreadObservation {
+  readonly observed: readonly [string, Execution]
+}
+
+export type ThreadMessage = ThreadCall | ThreadLog | ThreadObservation
 
 export type NodeMessage =
   | { readonly call: number; readonly value: unknown }
@@ -78,6 +86,14 @@ export class PortDeliveryHost implements DeliveryHost {
     await this.#call('park', [claim, failure])
   }
 
+  async lend(claim: Claim): Promise<void> {
+    await this.#call('lend', [claim])
+  }
+
+  observe(streamId: string, execution: Execution): void {
+    this.#send({ observed: [streamId, execution] })
+  }
+
   close(): void {
     this.#port.close()
   }
@@ -95,7 +111,7 @@ export class PortDeliveryHost implements DeliveryHost {
     this.#send({ log: [level, fields, message] })
   }
 
-  #send(message: ThreadCall | ThreadLog): void {
+  #send(message: ThreadMessage): void {
     this.#port.postMessage(message)
   }
 
@@ -146,7 +162,7 @@ export class ThreadCalls {
     if (method === 'claim') return this.#claim()
     const [claim, ...details] = args as [Claim, never, never]
     await this.#host[method](claim, ...details)
-    this.#held.delete(claim.token)
+    if (method !== 'lend') this.#held.delete(claim.token)
     return undefined
   }
 

@@ -15,14 +15,13 @@ import {
   storedDataBytes,
   chunkSeed,
   decodeFooter,
-  decodeHeader,
   encodeFooter,
   encodeVoid,
   FOOTER_BYTES,
   HEADER_BYTES,
 } from './batch-file.ts'
 import type { BatchName } from './batch-paths.ts'
-import { scanFrames } from './batch-scan.ts'
+import { readBatchHeader, scanFrames } from './batch-scan.ts'
 import type { ChunkFrame, DamagedFrame, FrameRange } from './batch-scan.ts'
 import type { OpenFile } from './file-system.ts'
 import type { Quarantine } from './quarantine.ts'
@@ -150,7 +149,7 @@ export async function rebuildFooter(rebuild: Rebuild): Promise<SealedBatch | und
   // was acknowledged. Plain chunks can do without it.
   const isFirstGroup = survey.lastGroupOffset <= HEADER_BYTES
   const needsHeader = !wasSealed && isFirstGroup && survey.isEncrypted
-  if (needsHeader && !(await hasHeader(file, name))) return undefined
+  if (needsHeader && (await readBatchHeader(file, name.batchId)) === undefined) return undefined
   for (const { offset, endOffset } of torn) {
     await file.write([encodeVoid(endOffset - offset, chunkSeed(name.batchId))], offset)
   }
@@ -172,12 +171,6 @@ export async function rebuildFooter(rebuild: Rebuild): Promise<SealedBatch | und
   await file.truncate(endOffset + FOOTER_BYTES)
   await file.datasync()
   return { ...footer, storedBytes: endOffset + FOOTER_BYTES }
-}
-
-async function hasHeader(file: OpenFile, { batchId }: BatchName): Promise<boolean> {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES)
-  const readBytes = await file.read(bytes, 0)
-  return decodeHeader(bytes.subarray(0, readBytes), batchId) !== undefined
 }
 
 /**

@@ -7,6 +7,7 @@ import { scanFrames } from './batch-scan.ts'
 import { DataLock } from './data-lock.ts'
 import { withFile } from './file-operations.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
+import { isStagedWhole } from './inspect-staged.ts'
 import { readManifest } from './manifest-file.ts'
 import { Quarantine } from './quarantine.ts'
 import { footerBytes } from './recovery.ts'
@@ -28,11 +29,13 @@ export interface RepairReport {
   readonly quarantinedChunkCount: number
   /** A batch whose manifest is gone may be delivered under new names, so twice. */
   readonly quarantinedManifestCount: number
+  /** A batch whose staged file is gone goes through its processors once more. */
+  readonly quarantinedStagingCount: number
 }
 
 /**
  * Does what start-up does, and beyond it takes damage out of the way for good: damaged chunks are
- * copied to quarantine and made void, damaged manifests moved there. The record count of a footer
+ * copied to quarantine and made void, damaged manifests and staged files moved there. The record count of a footer
  * stays what it was, so that the books say what is missing.
  * @throws when the service runs on the directory
  */
@@ -47,9 +50,15 @@ export async function repairData(options: RepairOptions): Promise<RepairReport> 
     const report = { batchCount: 0, failedCount: 0, quarantinedChunkCount: 0 }
     await startUp(context, {
       sealed: () => (report.batchCount += 1),
+      staged() {},
       failed: () => (report.failedCount += 1),
     })
     let quarantinedManifestCount = 0
+    let quarantinedStagingCount = 0
+    const moveAway = async (name: BatchName, path: string): Promise<void> => {
+      await quarantine.moveFile(name.streamId, path)
+      await fileSystem.syncDirectory(paths.stream(name.streamId))
+    }
     for await (const { name, kind } of findFiles(context)) {
       const path = paths.file(name, kind)
       if (kind === 'batch') {
@@ -58,12 +67,16 @@ export async function repairData(options: RepairOptions): Promise<RepairReport> 
         )
       } else if (kind === 'manifest') {
         if (await isManifest(fileSystem, path, name)) continue
-        await quarantine.moveFile(name.streamId, path)
-        await fileSystem.syncDirectory(paths.stream(name.streamId))
+        await moveAway(name, path)
         quarantinedManifestCount += 1
+      } else if (kind === 'staged') {
+        const opening = fileSystem.open(path, 'read')
+        if (await withFile(opening, (file) => isStagedWhole(file, name))) continue
+        await moveAway(name, path)
+        quarantinedStagingCount += 1
       }
     }
-    return { ...report, quarantinedManifestCount }
+    return { ...report, quarantinedManifestCount, quarantinedStagingCount }
   } finally {
     lock.release()
   }

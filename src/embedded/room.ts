@@ -4,6 +4,7 @@ import { AppendError } from '../batch-store.ts'
 import type { StoreUsage } from '../batch-store.ts'
 import type { FileSystem } from './file-system.ts'
 import type { Quarantine } from './quarantine.ts'
+import type { StagedBytes } from './staged-bytes.ts'
 
 /** What the largest PutRecordBatch brings; with less room than this the store is as good as full. */
 const LARGEST_PUT_BYTES = 4 * 1024 * 1024
@@ -12,7 +13,7 @@ const LARGEST_PUT_BYTES = 4 * 1024 * 1024
 const LOOK_MS = 1_000
 
 export interface RoomLimits {
-  /** What open and sealed batches may occupy together. */
+  /** What batches, open and sealed, and what is staged of them may occupy together. */
   readonly quotaBytes: number
   /** What is left free on the file system, for everybody else on it. */
   readonly freeBytesMin: number
@@ -21,6 +22,8 @@ export interface RoomLimits {
 
 export interface RoomOptions {
   readonly limits: RoomLimits
+  /** Counts against the quota; staging itself is not refused by it, for it leads to room. */
+  readonly stagedBytes: StagedBytes
   readonly directory: string
   readonly fileSystem: FileSystem
   readonly quarantine: Quarantine
@@ -62,7 +65,7 @@ export class Room {
   /** Why `sizeBytes` more, in `newBatches` new batches, can't be taken; undefined when they can. */
   refusal(sizeBytes: number, newBatches: number): AppendError | undefined {
     const { quotaBytes, freeBytesMin, batchesMax } = this.#options.limits
-    if (this.#storedBytes + sizeBytes > quotaBytes) return full('the disk quota is used up')
+    if (this.#occupiedBytes + sizeBytes > quotaBytes) return full('the disk quota is used up')
     if (this.#freeBytes - sizeBytes < freeBytesMin) return full('the file system has no room')
     if (this.#batchCount + newBatches > batchesMax) return full('there are too many batches')
     return undefined
@@ -78,11 +81,15 @@ export class Room {
     this.take(-sizeBytes, -batchCount)
   }
 
+  get #occupiedBytes(): number {
+    return this.#storedBytes + this.#options.stagedBytes.total
+  }
+
   usage(): StoreUsage {
     const { quotaBytes } = this.#options.limits
     const usefulBytes = Math.max(1, Math.min(LARGEST_PUT_BYTES, quotaBytes / 16))
     return {
-      storedBytes: this.#storedBytes,
+      storedBytes: this.#occupiedBytes,
       quotaBytes,
       batchCount: this.#batchCount,
       quarantinedChunkCount: this.#quarantinedChunkCount,

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ManualClock } from '../../test/contracts/manual-clock.ts'
 import { systemClock } from '../base/clock.ts'
 import type { SealedBatch } from '../batch.ts'
-import { migrate } from './catalog-schema.ts'
+import { MIGRATIONS, migrate } from './catalog-schema.ts'
 import { SqliteCatalog } from './sqlite-catalog.ts'
 
 let directory: string
@@ -85,11 +85,28 @@ test('migrations run once each, in order', () => {
   database.close()
 })
 
+test('a catalog from before processors keeps its books, and has made no records', async () => {
+  const database = new DatabaseSync(path)
+  migrate(database, MIGRATIONS.slice(0, 2))
+  database.exec(`INSERT INTO books VALUES ('stream', 10, 6, 1, 2, 1)`)
+  database.close()
+  const catalog = SqliteCatalog.open({ path, clock: systemClock })
+  expect(await catalog.books('stream')).toEqual({
+    accepted: 10,
+    made: 0,
+    delivered: 6,
+    dropped: 1,
+    errored: 2,
+    quarantined: 1,
+  })
+  await catalog.close()
+})
+
 test('a catalog of a newer version is refused', () => {
   const database = new DatabaseSync(path)
   database.exec('PRAGMA user_version = 99')
   database.close()
   expect(() => SqliteCatalog.open({ path, clock: systemClock })).toThrow(
-    'Cannot open the catalog: it has version 99, this Standpipe knows 2',
+    'Cannot open the catalog: it has version 99, this Standpipe knows 3',
   )
 })

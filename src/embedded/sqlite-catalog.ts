@@ -149,7 +149,7 @@ function prepare(database: DatabaseSync): Statements {
       'SELECT json FROM receipts WHERE stream_id = ? ORDER BY delivered_at_ms DESC, batch_id DESC LIMIT ?',
     ),
     books: database.prepare(
-      'SELECT accepted, delivered, dropped, errored, quarantined FROM books WHERE stream_id = ?',
+      'SELECT accepted, made, delivered, dropped, errored, quarantined FROM books WHERE stream_id = ?',
     ),
     replayedPart: database.prepare('SELECT * FROM replays WHERE batch_id = ?'),
     replayedParts: database.prepare(

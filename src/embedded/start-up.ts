@@ -16,6 +16,10 @@ import { readFooter, rebuildFooter } from './recovery.ts'
 
 /** Files in work at the same time; the thread pool has four threads. */
 const CONCURRENCY = 8
+/** Worth nothing once their writer is dead. */
+const UNFINISHED: ReadonlySet<BatchFileKind> = new Set(['import', 'temporary', 'staging'])
+/** Worth nothing without their batch. */
+const COMPANIONS: ReadonlySet<BatchFileKind> = new Set(['manifest', 'staged'])
 const NOT_OURS = 'A file among the batches is not one of ours.'
 
 export interface StartUpOptions {
@@ -29,12 +33,14 @@ export interface StartUpOptions {
 export interface FoundFile {
   readonly name: BatchName
   readonly kind: BatchFileKind
-  /** An unfinished import, a temporary file, or a manifest whose batch is gone. */
+  /** An unfinished file of any kind, or a manifest or staged file whose batch is gone. */
   readonly leftOver: boolean
 }
 
 export interface StartUpHandlers {
   sealed(batch: SealedBatch): void
+  /** A staged file that stays, of so many bytes. */
+  staged(sizeBytes: number): void
   /** The disk did not let the file be recovered, now. */
   failed(file: FoundFile): void
 }
@@ -63,8 +69,7 @@ export async function* findFiles(
         continue
       }
       const { batchId, kind } = parsed
-      const leftOver =
-        kind === 'import' || kind === 'temporary' || (kind === 'manifest' && !batchIds.has(batchId))
+      const leftOver = UNFINISHED.has(kind) || (COMPANIONS.has(kind) && !batchIds.has(batchId))
       yield { name: { streamId, batchId }, kind, leftOver }
     }
   }
@@ -86,7 +91,7 @@ export async function startUp(options: StartUpOptions, handlers: StartUpHandlers
   await Promise.all(Array.from({ length: CONCURRENCY }, work))
 }
 
-/** Recovers a batch, or removes what is left over. A file that is gone meanwhile is no failure. */
+/** Recovers a batch, removes what is left over, counts what is staged. A file that is gone meanwhile is no failure. */
 export async function putInOrder(
   file: FoundFile,
   options: StartUpOptions,
@@ -96,6 +101,10 @@ export async function putInOrder(
   const { name, kind, leftOver } = file
   try {
     if (leftOver) await unlinkIfThere(fileSystem, paths.file(name, kind))
+    if (kind === 'staged' && !leftOver) {
+      const opening = fileSystem.open(paths.file(name, kind), 'read')
+      handlers.staged(await withFile(opening, (opened) => opened.sizeBytes()))
+    }
     if (kind !== 'open' && kind !== 'batch') return
     const batch = await recoverBatch(name, kind, options)
     if (batch !== undefined) handlers.sealed(batch)
@@ -104,8 +113,12 @@ export async function putInOrder(
       // An attempt before this one came as far as the rename.
       await putInOrder({ ...file, kind: 'batch' }, options, handlers)
     } else if (errorCode(error) !== 'ENOENT') {
+      if (kind !== 'open' && kind !== 'batch') {
+        logger.warn({ ...name, kind, error }, 'A file beside a batch could not be put in order.')
+        return
+      }
       logger.error({ ...name, error }, 'A batch file could not be recovered; it is tried again.')
-      if (kind === 'open' || kind === 'batch') handlers.failed(file)
+      handlers.failed(file)
     }
   }
 }

@@ -1,5 +1,5 @@
 import { parseFileName } from './batch-paths.ts'
-import type { BatchName, BatchPaths } from './batch-paths.ts'
+import type { BatchFileKind, BatchName, BatchPaths } from './batch-paths.ts'
 import { makeDirectories, unlinkIfThere, withFileIfThere } from './file-operations.ts'
 import { errorCode } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
@@ -23,10 +23,10 @@ export class StreamDirectories {
     this.#made.add(streamId)
   }
 
-  /** Removes the directory with all of ours in it. `onRemoved` is told of each batch's file. */
+  /** Removes the directory with all of ours in it. `onRemoved` is told of each file. */
   async remove(
     streamId: string,
-    onRemoved: (name: BatchName, sizeBytes: number) => void,
+    onRemoved: (name: BatchName, kind: BatchFileKind, sizeBytes: number) => void,
   ): Promise<void> {
     this.#made.delete(streamId)
     for (const fileName of await this.#fileSystem.list(this.#paths.stream(streamId))) {
@@ -36,8 +36,7 @@ export class StreamDirectories {
       const path = this.#paths.file(name, parsed.kind)
       const sizeBytes = await withFileIfThere(this.#fileSystem, path, (file) => file.sizeBytes())
       const wasThere = await unlinkIfThere(this.#fileSystem, path)
-      const isBatch = parsed.kind === 'batch' || parsed.kind === 'open'
-      if (wasThere && isBatch) onRemoved(name, sizeBytes ?? 0)
+      if (wasThere) onRemoved(name, parsed.kind, sizeBytes ?? 0)
     }
     await this.#removeEmpty(this.#paths.stream(streamId))
     await this.#fileSystem.syncDirectory(this.#paths.batches)

@@ -8,22 +8,29 @@ export interface Entry {
   readonly stream: StreamQueue
   /** Due is waiting with nothing to wait for; a claim may take it. */
   state: 'due' | 'waiting' | 'in-flight' | 'parked' | 'gone'
+  /** In flight, and lent. */
+  lent: boolean
   attempt: number
   /** When it is due, while waiting; monotonic ms. */
   atMs: number
   lastFailure: Failure | undefined
 }
 
+/** Enough for a function that is slow, and few where it hangs. */
+const SLOW_IN_FLIGHT_MAX = 4
+
 /** One stream's batches, and what the stream may do. */
 export class StreamQueue {
   readonly entries = new Set<Entry>()
   paused = false
   braked = false
-  /** Failures since a batch last succeeded; a stream with any is a suspect. */
+  /** Failures since a batch last succeeded. */
   failureCount = 0
   /** No claim before; monotonic ms. */
   claimAtMs = -Infinity
   inFlightCount = 0
+  /** Of those in flight, the ones that are lent. */
+  lentCount = 0
   lastFailure: Failure | undefined
   /** Due entries in their order, from `#dueAt` on. */
   #due: Entry[] = []
@@ -34,6 +41,7 @@ export class StreamQueue {
       batch,
       stream: this,
       state: 'waiting',
+      lent: false,
       attempt: 0,
       atMs: 0,
       lastFailure: undefined,
@@ -48,13 +56,24 @@ export class StreamQueue {
     this.#due.push(entry)
   }
 
+  /** It shares the suspects' claims: its last attempt failed, or it has one that takes long. */
   get suspect(): boolean {
-    return this.failureCount > 0
+    return this.failureCount > 0 || this.lentCount > 0
+  }
+
+  /** Claims that count among those that are limited. */
+  get limitedClaimCount(): number {
+    return this.inFlightCount - this.lentCount
   }
 
   mayClaim(nowMs: number, claimsMax: number): boolean {
     if (this.paused || nowMs < this.claimAtMs || this.#dueAt === this.#due.length) return false
-    return this.inFlightCount < (this.suspect ? 1 : claimsMax)
+    return this.inFlightCount < this.#inFlightMax(claimsMax)
+  }
+
+  #inFlightMax(claimsMax: number): number {
+    if (this.failureCount > 0) return 1
+    return this.lentCount > 0 ? Math.min(SLOW_IN_FLIGHT_MAX, claimsMax) : claimsMax
   }
 
   takeDue(): Entry {
@@ -71,7 +90,7 @@ export class StreamQueue {
   state(): QueueState {
     if (this.paused) return 'paused'
     if (this.braked) return 'braked'
-    return this.suspect ? 'suspect' : 'running'
+    return this.failureCount > 0 ? 'suspect' : 'running'
   }
 
   status(): StreamQueueStatus {

@@ -7,7 +7,9 @@ import { ZstdCodec } from 'zstd-codec'
 import type { ZstdCodecModule } from 'zstd-codec'
 import { COMPRESSION_FORMATS, openCompressor } from './compression.ts'
 import type { CompressionFormat } from './compression.ts'
-import type { Compressor } from './compressor.ts'
+import type { Compressor, Sink } from './compressor.ts'
+import { GzipCompressor } from './gzip.ts'
+import { ZipCompressor } from './zip.ts'
 import { PackagedZstd } from './zstd.ts'
 
 const ENTRY_NAME = '0b5c5d9e-7a3f-4b6e-9c1d-2f8a4e6b7c90'
@@ -49,6 +51,18 @@ test.each(FORMATS)('%s does not depend on how the input is cut into writes', asy
     }),
     { numRuns: 20 },
   )
+})
+
+test.each([
+  ['GZIP', (sink: Sink) => new GzipCompressor(sink)],
+  ['ZIP', (sink: Sink) => new ZipCompressor(ENTRY_NAME, sink)],
+] as const)('a small %s is the same as one that was written bit by bit', async (format, open) => {
+  for (const size of [0, 4, 300, 5_000, 256 * 1024 - 4]) {
+    for (const input of [logLines(size), noise(size)]) {
+      const streamed = await collected([input], open)
+      expect((await compressed(format, [input])).equals(streamed)).toBe(true)
+    }
+  }
 })
 
 test('any input in any writes comes back, from formats with a reader in this process', async () => {

@@ -10,4 +10,6 @@ export interface Compressor {
   write(bytes: Uint8Array): Promise<void>
   /** Ends the container. Called once; resolves when the sink has everything. */
   finish(): Promise<void>
+  /** In place of all else, for an input that is there as a whole: the same output, for less. */
+  finishWith?(bytes: Uint8Array): Promise<void>
 }

@@ -28,6 +28,16 @@ export class GzipCompressor implements Compressor {
   async finish(): Promise<void> {
     await this.#start()
     await this.#deflate.finish()
+    await this.#end()
+  }
+
+  async finishWith(bytes: Uint8Array): Promise<void> {
+    await this.#start()
+    await this.#deflate.finishWith(bytes)
+    await this.#end()
+  }
+
+  async #end(): Promise<void> {
     const trailer = Buffer.alloc(8)
     trailer.writeUInt32LE(this.#deflate.crc32, 0)
     trailer.writeUInt32LE(this.#deflate.rawBytes % 2 ** 32, 4)

@@ -46,6 +46,16 @@ export class ZipCompressor implements Compressor {
   async finish(): Promise<void> {
     await this.#start()
     await this.#deflate.finish()
+    await this.#end()
+  }
+
+  async finishWith(bytes: Uint8Array): Promise<void> {
+    await this.#start()
+    await this.#deflate.finishWith(bytes)
+    await this.#end()
+  }
+
+  async #end(): Promise<void> {
     const descriptor = this.#dataDescriptor()
     const directory = this.#centralDirectory()
     const directoryOffset =

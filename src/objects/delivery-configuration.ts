@@ -14,9 +14,9 @@ import type { DeliveryStream } from '../delivery-stream.ts'
 import type { BufferingLimits, ConfigurationContext } from '../destination.ts'
 import { ConfigurationError } from '../destination.ts'
 import type { ProcessingConfiguration } from '../processors/processing-configuration.ts'
-import { replaceProcessing } from '../processors/processing-configuration.ts'
-import { planObject } from './object-outputs.ts'
-import type { ObjectPlan } from './object-outputs.ts'
+import { checkProcessingUpdate, replaceProcessing } from '../processors/processing-configuration.ts'
+import { planObject } from './object-plan.ts'
+import type { ObjectPlan } from './object-plan.ts'
 import type { PrefixRules, S3Configuration } from './s3-configuration.ts'
 import {
   checkS3Configuration,
@@ -27,6 +27,7 @@ import {
 
 /** As stored. */
 export type DeliveryConfiguration = {
+  readonly RoleARN?: string
   readonly BufferingHints: { readonly SizeInMBs: number; readonly IntervalInSeconds: number }
   readonly RetryOptions: { readonly DurationInSeconds: number }
   readonly S3BackupMode: string
@@ -49,6 +50,8 @@ export interface DeliveryRules {
   readonly backupModes: readonly [failedOnly: string, all: string]
   /** What an update may do to S3BackupMode; absent: nothing. */
   readonly backupModeUpdates?: 'to-all' | 'any'
+  /** Default of a Lambda processor's BufferSizeInMBs; absent: 1. */
+  readonly lambdaBufferSizeInMBs?: '0.25'
 }
 
 const RETRY_SECONDS_MAX = 7_200
@@ -78,7 +81,7 @@ export function createDelivery(
     CloudWatchLoggingOptions: { Enabled: false },
     S3Configuration: S3_DEFAULTS,
   }
-  return checked(merge(defaults, members, s3), rules, context)
+  return checked(merge(defaults, members, s3, rules, context), rules, context)
 }
 
 /**
@@ -92,12 +95,17 @@ export function updateDelivery(
   context: ConfigurationContext,
 ): JsonObject {
   const { S3Update: s3, ...members } = given
-  const updated = checked(merge(stored, members, s3), rules, context)
+  const updated = checked(merge(stored, members, s3, rules, context), rules, context)
   if (updated.S3BackupMode !== stored.S3BackupMode && !mayUpdateBackupMode(updated, rules)) {
     throw new ConfigurationError(
       `S3BackupMode cannot be changed from ${(stored as DeliveryConfiguration).S3BackupMode}`,
     )
   }
+  checkProcessingUpdate(
+    (stored as DeliveryConfiguration).ProcessingConfiguration,
+    (updated as DeliveryConfiguration).ProcessingConfiguration,
+    context,
+  )
   return isDeepStrictEqual(updated, stored) ? stored : updated
 }
 
@@ -128,6 +136,7 @@ export function planBackup(
     kind: 's3-backup',
     outputIndex,
     accounting: 'copy',
+    records: 'accepted',
     configuration,
     prefixRules: DELIVERY_PREFIX_RULES,
   })
@@ -138,19 +147,32 @@ function mayUpdateBackupMode(updated: JsonObject, rules: DeliveryRules): boolean
   return rules.backupModeUpdates === 'to-all' && updated.S3BackupMode === rules.backupModes[1]
 }
 
-function merge(stored: JsonObject, given: JsonObject, s3: Json | undefined): JsonObject {
+function merge(
+  stored: JsonObject,
+  given: JsonObject,
+  s3: Json | undefined,
+  rules: DeliveryRules,
+  { strictAws }: ConfigurationContext,
+): JsonObject {
   const merged: Record<string, Json | undefined> = { ...stored, ...given }
   for (const member of [...MERGED_MEMBERS, 'CloudWatchLoggingOptions']) {
     if (given[member] !== undefined) merged[member] = mergeMembers(stored[member], given[member])
   }
+  if (s3 !== undefined) {
+    merged.S3Configuration = mergeS3Members(stored.S3Configuration as JsonObject, s3 as JsonObject)
+  }
   if (given.ProcessingConfiguration !== undefined) {
+    const { RoleARN, S3Configuration } = merged as DeliveryConfiguration
     merged.ProcessingConfiguration = replaceProcessing(
       stored.ProcessingConfiguration as ProcessingConfiguration | undefined,
       given.ProcessingConfiguration as JsonObject,
+      {
+        roleArn: RoleARN ?? S3Configuration.RoleARN,
+        lambdaBufferSizeInMBs: rules.lambdaBufferSizeInMBs ?? '1',
+        canBePartitioned: false,
+        strictAws,
+      },
     )
-  }
-  if (s3 !== undefined) {
-    merged.S3Configuration = mergeS3Members(stored.S3Configuration as JsonObject, s3 as JsonObject)
   }
   return merged
 }

@@ -21,7 +21,7 @@ import type {
   StoredObject,
 } from '../object-store.ts'
 import { listFolder, readObject } from './folder-reading.ts'
-import { objectPath } from './folder-path.ts'
+import { hasFileNames, objectPath } from './folder-path.ts'
 
 const PARTIAL_FOLDER = '.partial'
 const PIECE_BYTES = 1024 * 1024
@@ -50,6 +50,10 @@ export class FolderObjectStore implements ObjectStore, ObjectReader {
     this.#root = resolve(root)
     this.description = this.#root
     this.#clock = clock
+  }
+
+  takesKey(key: string): boolean {
+    return hasFileNames(key)
   }
 
   async put(object: PutObject, signal: AbortSignal): Promise<void> {

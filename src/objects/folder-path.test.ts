@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { keySegment, objectPath } from './folder-path.ts'
+import { hasFileNames, keySegment, objectPath } from './folder-path.ts'
 
 const ROOT = '/data/buckets'
 
@@ -52,4 +52,17 @@ test.each([
   ['.partial', '%2Epartial'],
 ])('bucket %j lies at %j', (bucket, name) => {
   expect(objectPath(ROOT, bucket, 'key')).toBe(join(ROOT, name, 'key'))
+})
+
+test.each([
+  ['a'.repeat(255), true],
+  ['a'.repeat(256), false],
+  ['é'.repeat(128), false],
+  // Each becomes `%25`.
+  ['%'.repeat(85), true],
+  ['%'.repeat(86), false],
+])('%j has a file name: %s', (segment, expected) => {
+  expect([segment, `a/${segment}`, `${segment}/a`].map(hasFileNames)).toEqual(
+    Array.from({ length: 3 }, () => expected),
+  )
 })

@@ -16,6 +16,8 @@
  */
 import { join } from 'node:path'
 
+const FILE_NAME_BYTES_MAX = 255
+
 // oxlint-disable-next-line no-control-regex
 const UNSAFE = /[%\u0000-\u001F\u007F]/g
 
@@ -25,6 +27,13 @@ export function objectPath(root: string, bucket: string, key: string): string {
 
 export function bucketPath(root: string, bucket: string): string {
   return join(root, fileName(bucket).replace(/^\./, '%2E'))
+}
+
+/** Whether each segment of the key has a name that file systems take. */
+export function hasFileNames(key: string): boolean {
+  return key
+    .split('/')
+    .every((segment) => Buffer.byteLength(fileName(segment)) <= FILE_NAME_BYTES_MAX)
 }
 
 /** The segment of a key that has this file name. */

@@ -4,6 +4,7 @@ import type { OutputContent, Spool } from '../destination.ts'
 import type { CompressionFormat } from '../formats/compression.ts'
 import { openCompressor } from '../formats/compression.ts'
 import type { Compressor } from '../formats/compressor.ts'
+import { grownBlock } from '../formats/grown-block.ts'
 
 export interface ObjectEncoderOptions {
   readonly compressionFormat: CompressionFormat
@@ -26,14 +27,13 @@ export class ObjectEncoder {
   readonly #spool: Spool
   readonly #delimiter: Buffer | undefined
   /** Delimited records are gathered here, so that none costs a call of the compressor. */
-  readonly #block: Buffer
+  #block: Buffer = Buffer.alloc(0)
   #filledBytes = 0
   #recordCount = 0
 
   constructor({ compressionFormat, entryName, delimiter, spool }: ObjectEncoderOptions) {
     this.#spool = spool
     this.#delimiter = delimiter
-    this.#block = Buffer.allocUnsafe(delimiter === undefined ? 0 : BLOCK_BYTES)
     this.#compressor = openCompressor(compressionFormat, { entryName }, (bytes) =>
       spool.write(bytes),
     )
@@ -63,9 +63,10 @@ export class ObjectEncoder {
       const isFirst = this.#recordCount + index === 0
       const neededBytes = end - start + (isFirst ? 0 : delimiter.byteLength)
       // Without an await for each record: most fit.
-      if (neededBytes > this.#block.byteLength - this.#filledBytes) await this.#passOn()
+      if (neededBytes > BLOCK_BYTES - this.#filledBytes) await this.#passOn()
+      this.#block = grownBlock(this.#block, this.#filledBytes, neededBytes, BLOCK_BYTES)
       if (!isFirst) this.#fill(delimiter, 0, delimiter.byteLength)
-      if (neededBytes <= this.#block.byteLength) this.#fill(payload, start, end)
+      if (neededBytes <= BLOCK_BYTES) this.#fill(payload, start, end)
       else {
         await this.#passOn()
         await this.#compressor.write(payload.subarray(start, end))

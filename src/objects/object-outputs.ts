@@ -1,116 +1,100 @@
-/**
- * A batch as objects: what the S3 destination is made of, and the backup and staging of the others.
- * One plan for each object of a batch; names come from the batch alone, so that a repeat of a batch
- * comes to the same ones.
- */
+/** A batch as objects: what the S3 destination is made of, and the backup and staging of the others. */
 import { strict as assert } from 'node:assert'
-import type { SealedBatch } from '../batch.ts'
-import type { DeliveryStream } from '../delivery-stream.ts'
+import type { StoredChunk } from '../batch-store.ts'
 import type { DeliverJob, EncodedOutput, EncodeJob } from '../destination.ts'
 import { COMPRESSION_FORMATS } from '../formats/compression.ts'
-import type { Accounting } from '../manifest.ts'
+import type { FrozenOutput } from '../manifest.ts'
 import type { ObjectStore } from '../object-store.ts'
-import { ObjectEncoder } from './object-encoder.ts'
-import { compileKeyTime, objectKey, outputUuid } from './object-key.ts'
-import type { PrefixRules, S3Configuration } from './s3-configuration.ts'
-import { bucketOf, s3Prefixes } from './s3-configuration.ts'
+import type { ObjectPlan, S3Target } from './object-plan.ts'
+import { encodePartitions } from './partition-objects.ts'
+import { openRecordEncoder } from './record-encoder.ts'
+import type { RecordEncoder } from './record-encoder.ts'
+import type { S3Configuration } from './s3-configuration.ts'
 
-/** Whatever the compression: AWS labels all objects like this. */
+/** Whatever the format: AWS labels all objects like this. */
 const CONTENT_TYPE = 'application/octet-stream'
 
-/** Where an object goes, as the manifest keeps it. */
-export type S3Target = {
-  readonly bucket: string
-  readonly key: string
-}
-
-export interface ObjectPlan {
-  /** Unlike that of the batch's other outputs. */
-  readonly kind: string
-  /** Its place among the batch's outputs. */
-  readonly outputIndex: number
-  readonly accounting: Accounting
-  readonly configuration: S3Configuration
-  /** Goes between two records. */
-  readonly delimiter: Buffer | undefined
-  /** The same for the same batch, always. */
-  target(batch: SealedBatch): S3Target
-}
-
-export interface ObjectPlanOptions extends Omit<ObjectPlan, 'target' | 'delimiter'> {
-  readonly delimiter?: Buffer | undefined
-  readonly prefixRules: PrefixRules
-  /** Replaces the compression format's own, unless it is empty. */
-  readonly fileExtension?: string
-}
-
-export function planObject(stream: DeliveryStream, options: ObjectPlanOptions): ObjectPlan {
-  const { kind, outputIndex, accounting, configuration, delimiter, prefixRules } = options
-  const { prefix } = s3Prefixes(configuration, prefixRules)
-  const { timeZone } = prefixRules
-  const { fileExtension } = options
-  const name = nameObjects(stream, { configuration, outputIndex, timeZone, fileExtension })
-  return {
-    kind,
-    outputIndex,
-    accounting,
-    configuration,
-    delimiter,
-    target: (batch) =>
-      name(batch, prefix({ batchId: batch.batchId, outputIndex, arrivalMs: batch.firstArrivalMs })),
-  }
-}
-
-export interface ObjectNaming {
-  readonly configuration: S3Configuration
-  readonly outputIndex: number
-  readonly timeZone: string
-  /** Replaces the compression format's own, unless it is empty. */
-  readonly fileExtension?: string | undefined
-}
-
-/** Names one object of each batch of a stream, under a prefix that is evaluated already. */
-export function nameObjects(
-  { name: streamName, versionId }: DeliveryStream,
-  { configuration, outputIndex, timeZone, fileExtension: givenExtension }: ObjectNaming,
-): (batch: SealedBatch, prefix: string) => S3Target {
-  const keyTime = compileKeyTime(timeZone)
-  const bucket = bucketOf(configuration)
-  const fileExtension =
-    givenExtension || COMPRESSION_FORMATS[configuration.CompressionFormat].fileExtension
-  return ({ batchId, firstArrivalMs: arrivalMs }, prefix) => {
-    const uuid = outputUuid(batchId, outputIndex)
-    const suffix = { streamName, versionId, arrivalMs, keyTime, uuid, fileExtension }
-    return { bucket, key: objectKey({ prefix, ...suffix }) }
-  }
-}
-
-/** All objects of a batch in one pass over its chunks. */
+/**
+ * The objects of a batch: those of its records as they are delivered, then the backups, each in the
+ * order of their plans. One that would have no records is left out, unless it is frozen. The job's
+ * chunks are read to their end, also where there is no plan, unless they are partitioned.
+ */
 export async function encodeObjects(
   job: EncodeJob,
   plans: readonly ObjectPlan[],
 ): Promise<readonly EncodedOutput[]> {
-  const encodings = plans.map((plan) => {
-    const frozen = job.frozen?.outputs.find(({ kind }) => kind === plan.kind)
-    assert(job.frozen === undefined || frozen !== undefined, 'a frozen batch keeps its outputs')
-    const encoder = new ObjectEncoder({
-      compressionFormat: plan.configuration.CompressionFormat,
-      entryName: outputUuid(job.batch.batchId, plan.outputIndex),
-      delimiter: plan.delimiter,
-      spool: job.openSpool(),
-    })
-    return { plan, target: frozen?.target ?? plan.target(job.batch), encoder }
-  })
-  for await (const chunk of job.chunks) {
-    await Promise.all(encodings.map(({ encoder }) => encoder.add(chunk)))
+  const { processed, chunks } = job
+  if (processed === undefined) return encodeInOnePass(job, plans, chunks)
+  const backups = plans.filter(({ records }) => records === 'accepted')
+  const others = plans.filter(({ records }) => records === 'processed')
+  const objects =
+    processed.partitions === undefined
+      ? await encodeInOnePass(job, others, chunks)
+      : await encodePartitions(job, others, processed.partitions)
+  if (backups.length === 0) return objects
+  return [...objects, ...(await encodeInOnePass(job, backups, processed.originals))]
+}
+
+async function encodeInOnePass(
+  job: EncodeJob,
+  plans: readonly ObjectPlan[],
+  chunks: AsyncIterable<StoredChunk>,
+): Promise<readonly EncodedOutput[]> {
+  const encodings = plans.map((plan) => new ObjectEncoding(job, plan))
+  for await (const chunk of chunks) {
+    await Promise.all(encodings.map((encoding) => encoding.add(chunk)))
   }
-  return Promise.all(
-    encodings.map(async ({ plan, target, encoder }): Promise<EncodedOutput> => {
-      const content = await encoder.finish()
-      const { kind, accounting } = plan
-      return { kind, target, accounting, recordCount: encoder.recordCount, content }
-    }),
-  )
+  const outputs = await Promise.all(encodings.map((encoding) => encoding.finish()))
+  return outputs.filter((output) => output !== undefined)
+}
+
+/** Begins with the first chunk, so that an object without records costs nothing. */
+class ObjectEncoding {
+  readonly #job: EncodeJob
+  readonly #plan: ObjectPlan
+  readonly #frozen: FrozenOutput | undefined
+  #encoder: RecordEncoder | undefined
+  #ordinalEnd = 0
+
+  constructor(job: EncodeJob, plan: ObjectPlan) {
+    this.#job = job
+    this.#plan = plan
+    this.#frozen = job.frozen?.outputs.find(({ kind }) => kind === plan.kind)
+  }
+
+  async add(chunk: StoredChunk): Promise<void> {
+    this.#ordinalEnd = chunk.firstOrdinal + chunk.recordCount
+    await this.#begun().add(chunk)
+  }
+
+  /** Undefined when there is no such object. */
+  async finish(): Promise<EncodedOutput | undefined> {
+    if (this.#encoder === undefined && this.#frozen === undefined) return undefined
+    const { batch, processed, frozen } = this.#job
+    assert(
+      frozen === undefined || this.#frozen !== undefined,
+      'a frozen batch has no more outputs than it had',
+    )
+    const encoder = this.#begun()
+    const content = await encoder.finish()
+    const { kind, accounting, records } = this.#plan
+    const isBackup = processed !== undefined && records === 'accepted'
+    const range = this.#frozen?.range ?? { from: 0, to: this.#ordinalEnd }
+    return {
+      kind,
+      target: this.#frozen?.target ?? this.#plan.target(batch),
+      accounting,
+      recordCount: encoder.recordCount,
+      // Its ordinals are those of the accepted records, and not of the batch as it is delivered.
+      ...(isBackup && { range }),
+      content,
+    }
+  }
+
+  #begun(): RecordEncoder {
+    this.#encoder ??= openRecordEncoder(this.#job, this.#plan, this.#job.openSpool())
+    return this.#encoder
+  }
 }
 
 /**

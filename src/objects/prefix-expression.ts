@@ -15,6 +15,7 @@
 import { strict as assert } from 'node:assert'
 import type { BatchId } from '../batch.ts'
 import { ConfigurationError } from '../destination.ts'
+import type { PartitionKeys } from '../partition.ts'
 import { compileDatePattern } from './date-pattern.ts'
 import { derivedBytes } from './derived-bytes.ts'
 
@@ -29,11 +30,6 @@ export interface PrefixSubject {
   readonly errorOutputType?: string
   /** Required by prefixes that hold partition keys. */
   readonly partitionKeys?: PartitionKeys
-}
-
-export interface PartitionKeys {
-  readonly query: ReadonlyMap<string, string>
-  readonly lambda: ReadonlyMap<string, string>
 }
 
 export type Prefix = (subject: PrefixSubject) => string

@@ -8,11 +8,13 @@
  * - Without an ErrorOutputPrefix, errors go under `<Prefix><error-output-type>/yyyy/MM/dd/HH/`.
  * - error-output-type is for the ErrorOutputPrefix; partition keys are for the Prefix, and only with
  *   dynamic partitioning.
- * - Each evaluates to at most 512 characters; what is appended does not count.
+ * - Each evaluates to at most 512 characters; what is appended does not count. Nobody knows how long
+ *   partition keys are before there are records, so that they count as one character each here.
  * - An empty prefix is as good as none.
  */
 import { BATCH_ID_LENGTH } from '../batch.ts'
 import { ConfigurationError } from '../destination.ts'
+import type { PartitionKeys } from '../partition.ts'
 import { SAMPLE_INSTANTS_MS } from './date-pattern.ts'
 import { PREFIX_BYTES_MAX } from './object-key.ts'
 import type { Expression, Prefix, PrefixParts } from './prefix-expression.ts'
@@ -106,12 +108,8 @@ function checkErrorOutputPrefix(errorParts: PrefixParts, parts: PrefixParts): vo
   }
 }
 
-/** Partition keys count as nothing: how long they are is known when there are records. */
 function checkEvaluatedLength(member: string, parts: PrefixParts, timeZone: string): void {
-  const prefix = compilePrefix(
-    parts.filter((part) => typeof part === 'string' || !isPartitionKey(part)),
-    timeZone,
-  )
+  const prefix = compilePrefix(parts, timeZone)
   for (const evaluated of sampleEvaluations(prefix)) {
     if (evaluated.length > EVALUATED_LENGTH_MAX) {
       throw new ConfigurationError(
@@ -124,13 +122,27 @@ function checkEvaluatedLength(member: string, parts: PrefixParts, timeZone: stri
   }
 }
 
-/** What a prefix without partition keys evaluates to at its widest. */
-export function* sampleEvaluations(prefix: Prefix): Generator<string> {
-  const batchId = '0'.repeat(BATCH_ID_LENGTH)
-  const errorOutputType = LONGEST_ERROR_OUTPUT_TYPE
-  for (const arrivalMs of SAMPLE_INSTANTS_MS) {
-    yield prefix({ batchId, outputIndex: 0, arrivalMs, errorOutputType })
+/** Values for keys of any names. */
+class OneCharacterEach extends Map<string, string> {
+  override get(): string {
+    return 'x'
   }
+}
+
+/** For these, a prefix is as wide as it gets, but for partition keys, which are one character each. */
+export const SAMPLE_SUBJECTS = SAMPLE_INSTANTS_MS.map((arrivalMs) => ({
+  batchId: '0'.repeat(BATCH_ID_LENGTH),
+  outputIndex: 0,
+  arrivalMs,
+  errorOutputType: LONGEST_ERROR_OUTPUT_TYPE,
+  partitionKeys: {
+    query: new OneCharacterEach(),
+    lambda: new OneCharacterEach(),
+  } satisfies PartitionKeys,
+}))
+
+export function sampleEvaluations(prefix: Prefix): readonly string[] {
+  return SAMPLE_SUBJECTS.map((subject) => prefix(subject))
 }
 
 function expressionsOf(parts: PrefixParts): readonly Expression[] {

@@ -8,6 +8,7 @@ import type { FrozenOutput, Manifest } from '../manifest.ts'
 import { AttemptSpools } from './attempt-spools.ts'
 import type { ClaimedBatch } from './delivery-host.ts'
 import { OutputState } from './output-state.ts'
+import type { BatchSource } from './processed-batch.ts'
 
 const TELLING_COUNT_MIN = 10
 const MOSTLY = 0.9
@@ -21,8 +22,9 @@ export class Attempt {
   policy: FailurePolicy | undefined
   /** The outputs that the destination has; the error output is not among them. */
   outputs: readonly OutputState[] = []
-  /** Set when the destination itself refused nearly all records. */
+  /** Set when processors or the destination refused nearly all records. */
   mostlyRefused = false
+  #source: BatchSource | undefined
   #manifest: Manifest | undefined
   #firstAttemptAtMs: number | undefined
   #thawedAttempts = 0
@@ -50,6 +52,22 @@ export class Attempt {
     return fixed
   }
 
+  /** The batch as processors left it. */
+  get source(): BatchSource {
+    assert(this.#source !== undefined, 'the batch was processed before')
+    return this.#source
+  }
+
+  processed(source: BatchSource): void {
+    this.#source = source
+  }
+
+  /** Gives back what the attempt holds. */
+  async dispose(): Promise<void> {
+    await this.spools.dispose()
+    await this.#source?.close()
+  }
+
   firstAttemptAtMs(nowMs: number): number {
     return this.#firstAttemptAtMs ?? nowMs
   }
@@ -64,9 +82,10 @@ export class Attempt {
       return new OutputState({
         output,
         frozen,
-        batch: this.claimed.claim.batch,
+        batch: this.source.batch,
         policy: this.policy,
         found: this.#found,
+        absent: this.source.processing?.absent,
         thawedAttempts: this.#thawedAttempts,
       })
     })
@@ -86,8 +105,16 @@ export class Attempt {
 
   /** The destination refused nearly all of a batch that is large enough to tell. */
   get isMostlyRefused(): boolean {
-    const { recordCount } = this.claimed.claim.batch
-    return recordCount >= TELLING_COUNT_MIN && this.refusedCount >= recordCount * MOSTLY
+    return isMostly(this.refusedCount, this.source.batch.recordCount)
+  }
+
+  /** Processors failed nearly all of it. */
+  get isMostlyFailed(): boolean {
+    const { accepted, processing } = this.source
+    return isMostly(
+      processing?.failedCount ?? 0,
+      accepted.recordCount + (processing?.madeCount ?? 0),
+    )
   }
 
   get hasFrozenErrors(): boolean {
@@ -147,4 +174,8 @@ export class Attempt {
     const errorOutputs = this.#manifest.outputs.filter(({ kind }) => kind === ERROR_OUTPUT_KIND)
     return { ...this.#manifest, outputs: [...outputs, ...errorOutputs] }
   }
+}
+
+function isMostly(count: number, recordCount: number): boolean {
+  return recordCount >= TELLING_COUNT_MIN && count >= recordCount * MOSTLY
 }

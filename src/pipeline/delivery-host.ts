@@ -1,9 +1,11 @@
 import type { Logger } from '../base/logger.ts'
-import type { Metrics } from '../base/metrics.ts'
+import type { Metrics, ProcessingObservation } from '../base/metrics.ts'
 import type { BatchStore } from '../batch-store.ts'
 import type { Claim, DeliveryQueue, Failure, Retry } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import type { DestinationType } from '../destination.ts'
+import { ERROR_OUTPUT_KIND } from '../error-output.ts'
+import type { Execution } from '../processor.ts'
 import type { Receipt } from '../receipt.ts'
 import type { Ledger } from './ledger.ts'
 import { RefusalCounts } from './refusal-counts.ts'
@@ -23,6 +25,10 @@ export interface DeliveryHost {
   commit(claim: Claim, receipt: Receipt, mostlyRefused: boolean): Promise<void>
   retry(claim: Claim, retry: Retry): Promise<void>
   park(claim: Claim, failure: Failure): Promise<void>
+  /** The claim takes long, and is not to be in others' way (delivery-queue.ts). */
+  lend(claim: Claim): Promise<void>
+  /** Something outside was called on behalf of a stream's processors. */
+  observe(streamId: string, execution: Execution): void
 }
 
 export interface ClaimedBatch {
@@ -40,6 +46,8 @@ export interface LocalDeliveryHostOptions {
   readonly destinations: ReadonlyMap<string, DestinationType>
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Told of each call of a function and the like; absent: nobody asks. */
+  readonly onExecution?: (streamName: string, execution: Execution) => void
 }
 
 /** The host in the process that owns queue, store and catalog. */
@@ -92,26 +100,47 @@ export class LocalDeliveryHost implements DeliveryHost {
     this.#reportFailure('error', claim, failure, 'It is parked until the stream is resumed')
   }
 
+  lend(claim: Claim): Promise<void> {
+    return this.#options.queue.lend(claim)
+  }
+
+  observe(streamId: string, execution: Execution): void {
+    const { metrics, registry, onExecution } = this.#options
+    const streamName = registry.byId(streamId)?.name
+    if (streamName === undefined) return
+    const { durationMs, errorCode } = execution
+    metrics.execution({ streamName, success: errorCode === undefined, durationMs })
+    onExecution?.(streamName, execution)
+  }
+
   #isGone(streamId: string): boolean {
     const stream = this.#options.registry.byId(streamId)
     return stream === undefined || stream.status === 'DELETING'
   }
 
   #observeReceipt(receipt: Receipt): void {
-    const stream = this.#options.registry.byId(receipt.streamId)
+    const { metrics, registry } = this.#options
+    const stream = registry.byId(receipt.streamId)
     if (stream === undefined) return
-    for (const { accounting, recordCount } of receipt.outputs) {
-      if (accounting === 'errored' || recordCount === 0) continue
-      this.#options.metrics.delivery({
-        streamName: stream.name,
+    const streamName = stream.name
+    for (const accounting of ['delivered', 'copy'] as const) {
+      // A partitioned batch has many.
+      const outputs = receipt.outputs.filter(
+        (output) => output.accounting === accounting && output.recordCount > 0,
+      )
+      if (outputs.length === 0) continue
+      const recordCount = outputs.reduce((sum, output) => sum + output.recordCount, 0)
+      metrics.delivery({
+        streamName,
         metric: accounting === 'copy' ? 'BackupToS3' : this.#metric(stream),
         success: true,
         recordCount,
         // Nobody counted the bytes of each; so it is given its share.
         dataBytes: Math.round((receipt.dataBytes * recordCount) / receipt.recordCount),
-        objectCount: 1,
+        objectCount: outputs.length,
       })
     }
+    if (receipt.processing !== undefined) metrics.processing(processingOf(receipt, streamName))
   }
 
   #metric({ destinationType }: DeliveryStream): string {
@@ -147,4 +176,15 @@ export class LocalDeliveryHost implements DeliveryHost {
       objectCount: 0,
     })
   }
+}
+
+function processingOf({ outputs }: Receipt, streamName: string): ProcessingObservation {
+  const failedCounts = new Map<string, number>()
+  let succeededCount = 0
+  for (const { kind, accounting, recordCount } of outputs) {
+    const isOfProcessors = accounting === 'errored' && kind !== ERROR_OUTPUT_KIND
+    if (isOfProcessors) failedCounts.set(kind, recordCount)
+    else if (accounting !== 'copy') succeededCount += recordCount
+  }
+  return { streamName, succeededCount, failedCounts }
 }

@@ -10,6 +10,7 @@ import { DeliveryError } from '../destination.ts'
 import { ManifestDamaged } from '../manifest.ts'
 import type { Manifest } from '../manifest.ts'
 import type { Receipt } from '../receipt.ts'
+import { NO_EXECUTIONS, NO_STAGING, noProcessors } from '../../test/fakes/no-processors.ts'
 import { Delivery } from './delivery.ts'
 
 const HOUR_MS = 3_600_000
@@ -96,6 +97,7 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
     thaw: async () => {
       outcome.manifest = undefined
     },
+    ...NO_STAGING,
   }
   const destination: Destination = {
     encode: async (job) => {
@@ -126,10 +128,17 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
       commit: async (_claim, receipt) => void outcome.receipts.push(receipt),
       retry: async (_claim, retry) => void outcome.retries.push(retry),
       park: async (_claim, failure) => void outcome.parked.push(failure),
+      ...NO_EXECUTIONS,
     },
     contents,
+    processing: noProcessors(contents),
+    processingsMax: 1,
     destinations: new Map([['Test', destination]]),
-    errorOutput: { encode: unexpected, deliver: unexpected },
+    errorOutput: {
+      encode: unexpected,
+      encodeProcessingErrors: unexpected,
+      deliver: unexpected,
+    },
     openSpool: () => {
       outcome.openSpoolCount += 1
       return {

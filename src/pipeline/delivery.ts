@@ -1,10 +1,11 @@
 /**
  * The loop that takes a sealed batch to its destination.
  *
- *   claim ▸ read the manifest, if there is one ▸ encode ▸ freeze ▸ deliver each output ▸ commit
- *                                                                        └▸ error output ┘
+ *   claim ▸ read the manifest, if there is one ▸ process ▸ encode ▸ freeze ▸ deliver each output ▸ commit
+ *                                                                                  └▸ error output ┘
  *
- * Any step may be the last of a process. Before `freeze` nothing has left; from `freeze` on names and
+ * Any step may be the last of a process. Before `freeze` nothing has left, but what processors made is
+ * staged, so that they are not asked twice; from `freeze` on names and
  * bytes are fixed, so that whoever repeats `deliver` repeats it exactly; `commit` can be repeated.
  * What a destination refuses, or does not take within its retry duration, is one more output, frozen
  * like the others before it is written; from then on it is not offered to the destination again.
@@ -14,31 +15,45 @@ import type { Backoff } from '../base/backoff.ts'
 import { backoffMs } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import type { BatchContents, BatchReading } from '../batch-store.ts'
+import { ordinalEndOf } from '../batch.ts'
+import type { BatchContents } from '../batch-store.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import { retentionMs } from '../delivery-stream.ts'
 import type { Destination, OpenedSpool, Spool } from '../destination.ts'
-import { DeliveryError } from '../destination.ts'
+import type { DeliveryError } from '../destination.ts'
 import { ERROR_OUTPUT_KIND } from '../error-output.ts'
 import type { ErrorOutput } from '../error-output.ts'
-import { ManifestDamaged } from '../manifest.ts'
+import type { Manifest } from '../manifest.ts'
+import { StagingDamaged } from '../staging.ts'
 import { Attempt } from './attempt.ts'
+import { encodeBatch } from './batch-encoding.ts'
+import { ClaimLanes } from './claim-lanes.ts'
+import {
+  asDeliveryError,
+  checkStillWhole,
+  mostlyRefused,
+  recordsPending,
+} from './delivery-failure.ts'
 import type { ClaimedBatch, DeliveryHost } from './delivery-host.ts'
 import { frozenOutput, manifestOf, refreeze, refreezeOutput } from './manifest-freezing.ts'
-import type { OutputState } from './output-state.ts'
-import { pendingRecords } from './pending-records.ts'
+import { OutputDelivery } from './output-delivery.ts'
+import type { BatchSource } from './processed-batch.ts'
+import type { Processing } from './processing.ts'
 import { receiptOf } from './receipt-making.ts'
 import { Semaphore } from './semaphore.ts'
 
 export interface DeliveryOptions {
   readonly host: DeliveryHost
   readonly contents: BatchContents
+  readonly processing: Processing
   readonly destinations: ReadonlyMap<string, Destination>
   readonly errorOutput: ErrorOutput
   /** `encrypted`: what spills to disk must not be readable there. */
   readonly openSpool: (encrypted: boolean) => OpenedSpool
   /** Batches in hand at once; most of them wait for the network. */
   readonly claimsMax: number
+  /** Batches that processors have at once, each with its buffer of records. */
+  readonly processingsMax: number
   /** Batches encoded at once; encoding is what costs memory and processor time. */
   readonly encodingsMax: number
   readonly backoff: Backoff
@@ -54,10 +69,12 @@ const REFUSED_IN_A_ROW_MAX = 2
 
 export class Delivery {
   readonly #options: DeliveryOptions
+  readonly #lanes: ClaimLanes
   readonly #encoding: Semaphore
 
   constructor(options: DeliveryOptions) {
     this.#options = options
+    this.#lanes = new ClaimLanes(options)
     this.#encoding = new Semaphore(options.encodingsMax)
   }
 
@@ -66,55 +83,77 @@ export class Delivery {
    * it ends; once `aborted` aborts, what is in hand is given up and it ends at once.
    */
   async run(draining: AbortSignal, aborted: AbortSignal): Promise<void> {
-    const loops = Array.from({ length: this.#options.claimsMax }, () =>
-      this.#loop(draining, aborted),
-    )
-    await Promise.all(loops)
-  }
-
-  async #loop(draining: AbortSignal, aborted: AbortSignal): Promise<void> {
-    while (!aborted.aborted) {
-      const claimed = await this.#options.host.claim(draining)
-      if (claimed === undefined) return
-      await this.#work(claimed, aborted)
-    }
+    await this.#lanes.run((claimed) => this.#work(claimed, aborted), draining, aborted)
   }
 
   async #work(claimed: ClaimedBatch, aborted: AbortSignal): Promise<void> {
     const attempt = new Attempt(claimed)
     try {
-      await this.#encoding.run(() => this.#encode(attempt))
+      const frozen = await this.#process(attempt, aborted)
+      await this.#encoding.run(() => this.#encode(attempt, frozen))
       await this.#deliverOutputs(attempt, aborted)
       if (attempt.refusedCount > 0) await this.#deliverErrors(attempt, aborted)
       await this.#commit(attempt)
     } catch (error) {
       await this.#fail(attempt, asDeliveryError(error), aborted)
     } finally {
-      await attempt.spools.dispose()
+      await attempt.dispose()
     }
   }
 
-  /** Encodes the batch and sees to it that a durable manifest says exactly what was encoded. */
-  async #encode(attempt: Attempt): Promise<void> {
-    const { contents, clock, logger } = this.#options
-    const { batch } = attempt.claimed.claim
+  /**
+   * The batch as it is to be delivered. It may take long, for functions may; then another batch is
+   * claimed beside it.
+   */
+  async #process(attempt: Attempt, signal: AbortSignal): Promise<Manifest | undefined> {
+    const { contents, processing, host } = this.#options
+    const { claim } = attempt.claimed
+    const { batch } = claim
     const frozen = attempt.found(await contents.manifest(batch))
     const { stream } = attempt
     const destination = this.#destination(stream)
     attempt.policy = destination.failurePolicy?.(stream)
-    const chunks = contents.read(batch)
-    const openSpool = this.#spoolsOf(attempt)
-    // All its records lie in quarantine, and nothing is left to encode.
-    const isLost = frozen?.outputs.length === 0
-    const outputs = isLost
-      ? []
-      : await destination.encode({ batch, stream, chunks, frozen, openSpool })
+    const process = (): Promise<BatchSource> =>
+      processing.source({
+        batch,
+        stream,
+        partitions: destination.partitioning?.(stream),
+        frozen,
+        signal,
+        observe: (execution) => host.observe(stream.streamId, execution),
+      })
+    const concerned = processing.concerns(stream)
+    attempt.processed(await (concerned ? this.#lanes.process(claim, process) : process()))
+    if (!attempt.isMostlyFailed) return frozen
+    attempt.mostlyRefused = true
+    const isLikelyToGoOn = attempt.claimed.refusedInARow >= REFUSED_IN_A_ROW_MAX
+    if (isLikelyToGoOn && frozen === undefined) {
+      await contents.unstage(batch)
+      throw mostlyRefused(attempt, attempt.source.processing?.lastFailure)
+    }
+    return frozen
+  }
+
+  /** Encodes the batch and sees to it that a durable manifest says exactly what was encoded. */
+  async #encode(attempt: Attempt, frozen: Manifest | undefined): Promise<void> {
+    const { contents, clock, errorOutput, logger } = this.#options
+    const { stream, source } = attempt
+    const { batch } = attempt.claimed.claim
+    const { outputs, quarantinedCount } = await encodeBatch({
+      source,
+      stream,
+      destination: this.#destination(stream),
+      errorOutput,
+      frozen,
+      openSpool: this.#spoolsOf(attempt),
+    })
     const encoded = manifestOf({
       batch,
       stream,
       frozenAtMs: attempt.firstAttemptAtMs(clock.nowMs()),
       outputs,
-      quarantinedCount: isLost ? frozen.quarantinedCount : chunks.quarantinedCount,
+      quarantinedCount,
+      processing: source.processing,
     })
     const manifest = frozen === undefined ? encoded : refreeze(frozen, encoded)
     if (frozen !== undefined && manifest !== frozen) {
@@ -126,38 +165,24 @@ export class Delivery {
     await contents.freeze(batch, attempt.manifestUnderWay())
   }
 
-  /**
-   * One attempt at each output that is not done. A failure of one does not keep the others from
-   * theirs, except where they build on it, or the stream brakes.
-   * @throws DeliveryError when something remains to be tried again
-   */
+  /** @throws DeliveryError when something remains to be tried again */
   async #deliverOutputs(attempt: Attempt, aborted: AbortSignal): Promise<void> {
-    const { clock } = this.#options
-    const { policy } = attempt
-    let failure: DeliveryError | undefined
-    for (const [index, state] of attempt.outputs.entries()) {
-      const earlier = attempt.outputs.slice(0, index)
-      if (state.isDone) continue
-      if (state.output.needsEarlier === true && !earlier.every(({ isDone }) => isDone)) continue
-      if (failure?.brake === true || aborted.aborted) break
-      try {
-        await this.#deliverOne(attempt, state, aborted)
-      } catch (error) {
-        const found = asDeliveryError(error)
-        state.failed(found, clock.nowMs())
-        if (!found.retryable && !state.mayRefuse) throw found
-        if (found.retryable && (failure === undefined || found.brake)) failure = found
-      }
-      if (policy?.atLeastOnce === true && index < attempt.outputs.length - 1) {
-        await this.#keepProgress(attempt)
-      }
-    }
+    const { clock, errorOutput } = this.#options
+    const outputs = new OutputDelivery({
+      attempt,
+      destination: this.#destination(attempt.stream),
+      errorOutput,
+      clock,
+      keepProgress: () => this.#keepProgress(attempt),
+      aborted,
+    })
+    const failure = await outputs.run()
     if (attempt.isMostlyRefused) {
       attempt.mostlyRefused = true
       const isLikelyToGoOn = attempt.claimed.refusedInARow >= REFUSED_IN_A_ROW_MAX
       if (isLikelyToGoOn && !attempt.hasFrozenErrors) {
         attempt.reprieve()
-        throw mostlyRefused(attempt)
+        throw mostlyRefused(attempt, attempt.lastFailure)
       }
     }
     const isOver = this.#remainingMs(attempt) === 0
@@ -167,38 +192,14 @@ export class Delivery {
     if (!attempt.isDone) throw failure ?? recordsPending(attempt)
   }
 
-  async #deliverOne(attempt: Attempt, state: OutputState, signal: AbortSignal): Promise<void> {
-    const { contents, clock } = this.#options
-    const { claim, stream: currentStream } = attempt.claimed
-    const { batch } = claim
-    const { output, formerSha256s, attempts: earlierAttempts } = state
-    const readings: BatchReading[] = []
-    const failures = await this.#destination(attempt.stream).deliver({
-      batch,
-      output,
-      stream: attempt.stream,
-      currentStream,
-      formerSha256s,
-      earlierAttempts,
-      records() {
-        const reading = contents.read(batch, output.range)
-        readings.push(reading)
-        return pendingRecords(reading, state)
-      },
-      signal,
-    })
-    for (const reading of readings) checkStillWhole(reading, attempt)
-    state.attempted(failures, clock.nowMs())
-  }
-
   /** Writes what was refused to the error output, as one more output of the manifest. */
   async #deliverErrors(attempt: Attempt, signal: AbortSignal): Promise<void> {
     const { contents, errorOutput, logger } = this.#options
-    const { batch } = attempt.claimed.claim
-    const { stream, policy } = attempt
+    const { stream, policy, source } = attempt
+    const { batch } = source
     assert(policy !== undefined, 'only a destination with a failure policy refuses records')
     const before = attempt.manifest()
-    const chunks = contents.read(batch)
+    const chunks = source.read()
     const openSpool = this.#spoolsOf(attempt)
     const output = await this.#encoding.run(() =>
       errorOutput.encode({ batch, stream, policy, manifest: before, chunks, openSpool }),
@@ -225,7 +226,6 @@ export class Delivery {
     logger.warn(fields, 'Records go to the error output.')
     await errorOutput.deliver({
       stream,
-      policy,
       output: { ...output, target: frozen.target },
       formerSha256s: frozen.formerSha256s,
       signal,
@@ -235,7 +235,13 @@ export class Delivery {
   async #commit(attempt: Attempt): Promise<void> {
     const { host, clock } = this.#options
     const { claim } = attempt.claimed
-    const receipt = receiptOf(claim, attempt.stream, attempt.manifest(), clock.nowMs())
+    const receipt = receiptOf(
+      claim,
+      ordinalEndOf(attempt.source.batch),
+      attempt.stream,
+      attempt.manifest(),
+      clock.nowMs(),
+    )
     await host.commit(claim, receipt, attempt.mostlyRefused)
   }
 
@@ -244,8 +250,10 @@ export class Delivery {
     const { claim, stream } = attempt.claimed
     const failure = { errorCode: error.errorCode, errorMessage: error.message }
     if (attempt.isEncoded) await this.#keepOrThaw(attempt)
+    const isDamaged = error.cause instanceof StagingDamaged
+    const retryable = error.retryable || (isDamaged && (await this.#processAnew(attempt)))
     const expired = clock.nowMs() - claim.batch.firstArrivalMs > retentionMs(stream)
-    if ((!error.retryable || expired) && !aborted.aborted) {
+    if ((!retryable || expired) && !aborted.aborted) {
       await host.park(claim, failure)
       return
     }
@@ -302,6 +310,13 @@ export class Delivery {
     }
   }
 
+  /** Where nothing has left yet, processors may have another go at a batch. */
+  async #processAnew(attempt: Attempt): Promise<boolean> {
+    if (!attempt.isUntouched) return false
+    await this.#options.contents.unstage(attempt.claimed.claim.batch)
+    return true
+  }
+
   #keepProgress(attempt: Attempt): Promise<void> {
     return this.#options.contents.freeze(attempt.claimed.claim.batch, attempt.manifest())
   }
@@ -316,42 +331,4 @@ export class Delivery {
     assert(destination !== undefined, `no destination ${destinationType}`)
     return destination
   }
-}
-
-/** What has gone bad since the batch was encoded must not pass for delivered: it is encoded anew. */
-function checkStillWhole({ quarantinedCount }: BatchReading, attempt: Attempt): void {
-  if (quarantinedCount <= attempt.quarantinedCount) return
-  throw new DeliveryError('InternalError', 'Cannot read a chunk that was sound before', {
-    retryable: true,
-    effect: 'unknown',
-  })
-}
-
-function mostlyRefused({ lastFailure, claimed }: Attempt): DeliveryError {
-  const { errorCode = '', errorMessage = '' } = lastFailure ?? {}
-  const batches = claimed.refusedInARow + 1
-  const message = `Nearly all records of ${batches} batches in a row were refused; the last: ${errorMessage}`
-  return new DeliveryError(errorCode, message, { retryable: true, effect: 'none', brake: true })
-}
-
-function recordsPending({ lastFailure }: Attempt): DeliveryError {
-  const { errorCode = 'RequestAborted', errorMessage = 'The attempt was given up' } =
-    lastFailure ?? {}
-  return new DeliveryError(errorCode, errorMessage, { retryable: true, effect: 'unknown' })
-}
-
-/**
- * What is not classified is a fault of ours: tried again, as everything is that may cure itself. A
- * damaged manifest does not, and without it a repeat could double the batch: an operator decides.
- */
-function asDeliveryError(error: unknown): DeliveryError {
-  if (error instanceof DeliveryError) return error
-  if (error instanceof ManifestDamaged) {
-    const message = `${error.message}; see \`standpipe data repair\``
-    const options = { retryable: false, effect: 'unknown', cause: error } as const
-    return new DeliveryError('ManifestDamaged', message, options)
-  }
-  const message = error instanceof Error ? error.message : String(error)
-  const options = { retryable: true, effect: 'unknown', cause: error } as const
-  return new DeliveryError('InternalError', message, options)
 }

@@ -12,7 +12,7 @@ export interface LedgerOptions {
   readonly logger: Logger
 }
 
-/** `accepted = delivered + dropped + errored + quarantined + pending`, at every moment. */
+/** `accepted + made = delivered + dropped + errored + quarantined + pending`, at every moment. */
 export interface StreamBooks extends Books {
   /** Records accepted and not yet accounted for otherwise, in open and sealed batches. */
   readonly pending: number

@@ -4,23 +4,28 @@ import type { DeliveryStream } from '../delivery-stream.ts'
 import type { EncodedOutput } from '../destination.ts'
 import { ERROR_OUTPUT_KIND } from '../error-output.ts'
 import type { FrozenOutput, Manifest } from '../manifest.ts'
+import type { SourceProcessing } from './processed-batch.ts'
 
 export interface Encoded {
+  /** As it was accepted. */
   readonly batch: SealedBatch
   /** The stream as it was when the names were fixed. */
   readonly stream: DeliveryStream
   readonly frozenAtMs: number
   readonly outputs: readonly EncodedOutput[]
   readonly quarantinedCount: number
+  /** Absent: no processors ran. */
+  readonly processing: Pick<SourceProcessing, 'droppedCount' | 'madeCount' | 'summary'> | undefined
 }
 
 /** The manifest that says what was encoded. Its outputs account for each record of the batch once. */
 export function manifestOf(encoded: Encoded): Manifest {
-  const { batch, stream, frozenAtMs, outputs, quarantinedCount } = encoded
+  const { batch, stream, frozenAtMs, outputs, quarantinedCount, processing } = encoded
+  const { droppedCount = 0, madeCount = 0 } = processing ?? {}
   const accounted = outputs
     .filter((output) => output.accounting !== 'copy')
-    .reduce((sum, output) => sum + output.recordCount, quarantinedCount)
-  assert.equal(accounted, batch.recordCount, 'outputs must account for each record once')
+    .reduce((sum, output) => sum + output.recordCount, quarantinedCount + droppedCount)
+  assert.equal(accounted, batch.recordCount + madeCount, 'outputs account for each record once')
   return {
     batchId: batch.batchId,
     versionId: stream.versionId,
@@ -28,8 +33,10 @@ export function manifestOf(encoded: Encoded): Manifest {
     destination: stream.destination,
     frozenAtMs,
     outputs: outputs.map(frozenOutput),
-    droppedCount: 0,
+    droppedCount,
+    ...(madeCount > 0 && { madeCount }),
     quarantinedCount,
+    ...(processing !== undefined && { processing: processing.summary }),
   }
 }
 

@@ -27,13 +27,15 @@ export interface OutputStateOptions {
   readonly policy: Pick<FailurePolicy, 'atLeastOnce'> | undefined
   /** The manifest was there at claim. */
   readonly found: boolean
+  /** Ordinals without a record, for processors took it away; absent: none. */
+  readonly absent?: RecordSet | undefined
   /** Attempts under an earlier manifest, which took no effect. */
   readonly thawedAttempts: number
 }
 
 export class OutputState {
   readonly output: EncodedOutput
-  /** Whether its records may go to the error output. A copy is made for as long as it takes. */
+  /** Whether its records may go to the error output. Copies and error objects are tried for as long as it takes. */
   readonly mayRefuse: boolean
   readonly #atLeastOnce: boolean
   readonly #frozen: FrozenOutput
@@ -47,11 +49,19 @@ export class OutputState {
   readonly #failures = new Map<number, Failure>()
   #lastFailure: Failure | undefined
 
-  constructor({ output, frozen, batch, policy, found, thawedAttempts }: OutputStateOptions) {
+  constructor({
+    output,
+    frozen,
+    batch,
+    policy,
+    found,
+    absent,
+    thawedAttempts,
+  }: OutputStateOptions) {
     const { progress, accounting } = frozen
     const { from, to } = frozen.range ?? { from: 0, to: ordinalEndOf(batch) }
     this.output = output
-    this.mayRefuse = policy !== undefined && accounting !== 'copy'
+    this.mayRefuse = policy !== undefined && accounting === 'delivered'
     this.#atLeastOnce = policy?.atLeastOnce === true
     this.#frozen = frozen
     this.#attempts = progress?.attempts ?? thawedAttempts
@@ -63,6 +73,7 @@ export class OutputState {
     // Without progress the first attempt is under way, or was when its process died.
     const isUnderWay = found && progress === undefined
     this.#unknown = isUnderWay ? RecordSet.range(from, to) : parse(progress?.unknown, to, from)
+    if (accounting === 'delivered') this.#without(absent ?? [])
   }
 
   /** Every record has arrived or was refused. */
@@ -197,6 +208,12 @@ export class OutputState {
     this.#settle(ordinal)
     const attempts = this.#attempts
     this.#refused.push({ ordinal, errorCode, errorMessage, attempts, atMs: this.#lastAttemptAtMs })
+  }
+
+  #without(absent: Iterable<number>): void {
+    for (const ordinal of absent) {
+      if (this.#pending.has(ordinal)) this.#settle(ordinal)
+    }
   }
 
   #settle(ordinal: number): void {

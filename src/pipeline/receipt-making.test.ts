@@ -29,7 +29,7 @@ function output(members: Partial<FrozenOutput>, refused: readonly number[] = [])
 
 function countsOf(outputs: readonly FrozenOutput[], quarantinedCount = 0): number[] {
   const manifest = { outputs, quarantinedCount, droppedCount: 0 } as Partial<Manifest> as Manifest
-  return receiptOf(claim, stream, manifest, 0).outputs.map(({ recordCount }) => recordCount)
+  return receiptOf(claim, 10, stream, manifest, 0).outputs.map(({ recordCount }) => recordCount)
 }
 
 const ranges = [{ range: { from: 0, to: 5 } }, { range: { from: 5, to: 10 } }] as const

@@ -1,4 +1,3 @@
-import { ordinalEndOf } from '../batch.ts'
 import type { Claim } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import { ERROR_OUTPUT_KIND } from '../error-output.ts'
@@ -6,9 +5,13 @@ import type { FrozenOutput, Manifest } from '../manifest.ts'
 import type { Receipt, ReceiptOutput } from '../receipt.ts'
 import { RecordSet } from '../record-set.ts'
 
-/** What a manifest, all of whose outputs are done, has come to. */
+/**
+ * What a manifest, all of whose outputs are done, has come to.
+ * @param ordinalEnd of the records that its ranges count
+ */
 export function receiptOf(
   claim: Claim,
+  ordinalEnd: number,
   { streamId, name: streamName }: DeliveryStream,
   manifest: Manifest,
   deliveredAtMs: number,
@@ -24,9 +27,11 @@ export function receiptOf(
     sealedAtMs,
     deliveredAtMs,
     attempts: claim.attempt,
-    outputs: receiptOutputs(manifest, ordinalEndOf(claim.batch)),
+    outputs: receiptOutputs(manifest, ordinalEnd),
     droppedCount: manifest.droppedCount,
+    ...(manifest.madeCount !== undefined && { madeCount: manifest.madeCount }),
     quarantinedCount: manifest.quarantinedCount,
+    ...(manifest.processing !== undefined && { processing: manifest.processing }),
   }
 }
 

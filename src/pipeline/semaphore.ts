@@ -8,11 +8,22 @@ export class Semaphore {
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#permits > 0) this.#permits -= 1
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    const release = await this.acquire()
     try {
       return await task()
     } finally {
+      release()
+    }
+  }
+
+  /** @returns what gives the permit back; harmless the second time */
+  async acquire(): Promise<() => void> {
+    if (this.#permits > 0) this.#permits -= 1
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    let held = true
+    return () => {
+      if (!held) return
+      held = false
       const next = this.#waiting.shift()
       if (next === undefined) this.#permits += 1
       else next()

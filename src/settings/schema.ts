@@ -12,6 +12,7 @@ import { Type } from 'typebox'
 import type { Static, TSchema } from 'typebox'
 import { AccessKeysSetting } from './access-keys.ts'
 import { ConnectionsSetting, SecretsSetting } from './connection-settings.ts'
+import { TablesSetting } from './table-settings.ts'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
@@ -134,6 +135,54 @@ export const SettingsSchema = Type.Object(
     }),
     connections: ConnectionsSetting,
     secrets: SecretsSetting,
+    tables: TablesSetting,
+    glueEndpoint: Type.Optional(
+      Type.String({
+        pattern: String.raw`^https?://[^\s/]+/?$`,
+        form: 'URL without a path',
+        description:
+          'Glue Data Catalog to ask for tables that the setting tables has not, with the standard ' +
+          'AWS credential chain. Unset: AWS Glue.',
+      }),
+    ),
+    functionsDir: Type.String({
+      form: 'path',
+      minLength: 1,
+      default: './functions',
+      description:
+        'Modules that answer to the ARNs of Lambda functions by their names (see Functions). Need ' +
+        'not be there.',
+    }),
+    functions: Type.Record(Type.String(), Type.String({ minLength: 1 }), {
+      form: 'an object from ARN or function name to module, URL or `lambda`; JSON in text',
+      default: {},
+      defaultWords: '',
+      description:
+        'What answers to the ARNs of Lambda functions, before functionsDir is looked at.',
+    }),
+    lambdaEndpoint: Type.Optional(
+      Type.String({
+        pattern: String.raw`^https?://[^\s/]+/?$`,
+        form: 'URL without a path',
+        description:
+          'Where functions are invoked that neither functions nor functionsDir has, with the ' +
+          'standard AWS credential chain. Unset: AWS Lambda, when credentials are found.',
+      }),
+    ),
+    functionTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 300_000,
+      default: 60_000,
+      description: 'An invocation that takes longer has failed; the thread of a module is ended.',
+    }),
+    functionMemoryMB: Type.Integer({
+      minimum: 64,
+      maximum: 10_240,
+      default: 256,
+      description:
+        'A thread of a module that holds more MiB than this, in heap and buffers, is ended. There ' +
+        'are up to 2 threads for each function and worker.',
+    }),
     retryBackoffFirstMs: Type.Integer({
       minimum: 1,
       maximum: 600_000,
@@ -231,7 +280,7 @@ export interface SettingDefinition {
 export const settingDefinitions: readonly SettingDefinition[] = Object.entries(
   SettingsSchema.properties as unknown as Record<SettingName, SettingSchema>,
 ).map(([name, schema]) => {
-  const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  const flag = name.replaceAll(/[A-Z]+/g, (capitals) => `-${capitals.toLowerCase()}`)
   const variable = `STANDPIPE_${flag.replaceAll('-', '_').toUpperCase()}`
   return { name: name as SettingName, variable, flag, schema }
 })

@@ -25,6 +25,8 @@ import { LocalKeyRing } from '../../src/embedded/local-key-ring.ts'
 import { LocalQueue } from '../../src/embedded/local-queue.ts'
 import { nodeFileSystem } from '../../src/embedded/node-file-system.ts'
 import { SqliteCatalog } from '../../src/embedded/sqlite-catalog.ts'
+import { StagedBytes } from '../../src/embedded/staged-bytes.ts'
+import { LocalFunctionReports } from '../../src/functions/function-reports.ts'
 import { FolderObjectStore } from '../../src/objects/folder-object-store.ts'
 import { Intake } from '../../src/pipeline/intake.ts'
 import { Ledger } from '../../src/pipeline/ledger.ts'
@@ -56,16 +58,18 @@ export class ApiUnderTest implements AsyncDisposable {
   readonly sealed: readonly SealedBatch[]
   readonly puts: PutObservation[]
   readonly warnings: object[]
+  readonly functionReports: LocalFunctionReports
   readonly #directory: string
 
   private constructor(
-    parts: Pick<ApiUnderTest, 'context' | 'sealed' | 'puts' | 'warnings'>,
+    parts: Pick<ApiUnderTest, 'context' | 'sealed' | 'puts' | 'warnings' | 'functionReports'>,
     directory: string,
   ) {
     this.context = parts.context
     this.sealed = parts.sealed
     this.puts = parts.puts
     this.warnings = parts.warnings
+    this.functionReports = parts.functionReports
     this.#directory = directory
   }
 
@@ -85,6 +89,7 @@ export class ApiUnderTest implements AsyncDisposable {
       keyRing,
       clock,
       logger,
+      stagedBytes: new StagedBytes(),
       limits: {
         quotaBytes: options.quotaBytes ?? 64 * 1024 * 1024,
         freeBytesMin: 0,
@@ -99,6 +104,7 @@ export class ApiUnderTest implements AsyncDisposable {
     const ledger = new Ledger({ catalog, store, queue, logger })
     const registry = await StreamRegistry.open(catalog)
     const intake = new Intake({ store, destinations: destinationTypes, keyRing, clock })
+    const functionReports = new LocalFunctionReports(clock)
     const context: ApiContext = {
       accountId: ACCOUNT_ID,
       region: 'us-east-1',
@@ -121,13 +127,16 @@ export class ApiUnderTest implements AsyncDisposable {
         clock: systemClock,
         logger,
       }),
+      explainer: { explain: () => Promise.reject(new Error('no test asks for it')) },
+      checkProcessing: () => Promise.resolve(),
+      functionReports,
       buffers: new BufferPool(),
       dataKeys: options.encryptionKey === false ? undefined : keyRing,
       clock,
       logger,
       metrics: { ...noMetrics, put: (observation) => puts.push(observation) },
     }
-    return new ApiUnderTest({ context, sealed, puts, warnings }, directory)
+    return new ApiUnderTest({ context, sealed, puts, warnings, functionReports }, directory)
   }
 
   /** Calls an operation as the server does, with authorization left out. */

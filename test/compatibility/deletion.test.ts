@@ -43,6 +43,32 @@ test('a delete drops what is buffered, and says how much that was', async () => 
   expect(api.warnings).toEqual([{ streamName: 'logs', droppedCount: 3 }])
 })
 
+test('of a stream whose records were split and all delivered, nothing is dropped', async () => {
+  await using api = await ApiUnderTest.open()
+  await api.call('CreateDeliveryStream', createInput('logs'))
+  await api.call('PutRecordBatch', batchInput('logs', 'a', 'b'))
+  const { streamId } = api.context.registry.find('logs')!
+  await api.context.intake.seal(streamId, 'flush')
+  const host = new LocalDeliveryHost(api.context)
+  const { claim } = (await host.claim(AbortSignal.timeout(5_000)))!
+  const output = { kind: 'object', target: 'a', attempts: 1, sizeBytes: 5 }
+  const receipt = {
+    ...claim.batch,
+    streamName: 'logs',
+    deliveredAtMs: 1,
+    attempts: 1,
+    outputs: [{ ...output, accounting: 'delivered' as const, recordCount: 5 }],
+    droppedCount: 0,
+    madeCount: 3,
+    quarantinedCount: 0,
+  }
+  await host.commit(claim, receipt, false)
+  const { body } = await api.route('GET', '/streams/{name}', { name: 'logs' })
+  expect(body).toMatchObject({ Books: { Accepted: 2, Made: 3, Delivered: 5, Pending: 0 } })
+  await api.call('DeleteDeliveryStream', NAME)
+  expect(api.warnings).toEqual([])
+})
+
 test('a stream of the same name can be made again, and is another', async () => {
   await using api = await openWithBacklog()
   const { streamId } = api.context.registry.find('logs')!

@@ -186,7 +186,9 @@ test("what the destination refuses is the caller's mistake", async () => {
   const configuration = { ...S3, DynamicPartitioningConfiguration: { Enabled: true } }
   const input = createInput('logs', { ExtendedS3DestinationConfiguration: configuration })
   expect(await api.refusal('CreateDeliveryStream', input)).toEqual(
-    invalid('Dynamic partitioning is not supported by this version of Standpipe'),
+    invalid(
+      'Prefix must contain Dynamic Partitioning Namespaces when Dynamic Partitioning is enabled.',
+    ),
   )
 })
 

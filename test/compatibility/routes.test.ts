@@ -131,7 +131,15 @@ test('the status tells the books, what waits and what is open', async () => {
     DeliveryStreamStatus: 'ACTIVE',
     VersionId: '1',
     RetentionPeriodHours: 24,
-    Books: { Accepted: 3, Delivered: 0, Dropped: 0, Errored: 0, Quarantined: 0, Pending: 3 },
+    Books: {
+      Accepted: 3,
+      Made: 0,
+      Delivered: 0,
+      Dropped: 0,
+      Errored: 0,
+      Quarantined: 0,
+      Pending: 3,
+    },
     PendingBytes: 4,
     OldestArrivalTimestamp: NOW_MS / 1_000,
     Delivery: {
@@ -218,6 +226,7 @@ test('a record is found where it is: open, waiting, failed, delivered', async ()
           SizeBytes: 2,
         },
       ],
+      OutputCount: 1,
       DroppedCount: 0,
       QuarantinedCount: 0,
     },
@@ -287,4 +296,37 @@ test('a record is found, and in the books, at every moment of its seal', async (
   }
   await sealing
   expect([...states]).toEqual(['open', 'waiting'])
+})
+
+test('functions are listed with what is known of them', async () => {
+  await using api = await ApiUnderTest.open()
+  const name = 'arn:aws:lambda:us-east-1:000000000000:function:enrich'
+  const call = { name, durationMs: 12.5, recordCount: 100 }
+  api.functionReports.observe('logs', call)
+  api.functionReports.observe('logs', { ...call, errorCode: 'Lambda.FunctionError' })
+  api.functionReports.observe('audit', call)
+  const counted = {
+    Name: name,
+    InvocationCount: 1,
+    FailureCount: 0,
+    RecordCount: 100,
+    DurationMs: { Sum: 12.5, Max: 12.5, P50: 12.5, P99: 12.5 },
+  }
+  expect(await api.route('GET', '/functions')).toEqual({
+    statusCode: 200,
+    body: {
+      Functions: [
+        { ...counted, DeliveryStreamName: 'audit' },
+        {
+          ...counted,
+          DeliveryStreamName: 'logs',
+          InvocationCount: 2,
+          FailureCount: 1,
+          RecordCount: 200,
+          DurationMs: { Sum: 25, Max: 12.5, P50: 12.5, P99: 12.5 },
+          LastFailure: { ErrorCode: 'Lambda.FunctionError', Timestamp: NOW_MS / 1_000 },
+        },
+      ],
+    },
+  })
 })

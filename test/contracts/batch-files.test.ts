@@ -5,12 +5,15 @@ import { silentLogger } from '../../src/base/logger.ts'
 import type { SealedBatch } from '../../src/batch.ts'
 import { BatchFiles } from '../../src/embedded/batch-files.ts'
 import { nodeFileSystem } from '../../src/embedded/node-file-system.ts'
+import { StagedBytes } from '../../src/embedded/staged-bytes.ts'
 import { batchImportContract } from './batch-import.ts'
+import { batchStagingContract } from './batch-staging.ts'
 import { batchStoreContract } from './batch-store.ts'
 import type { StoreSetting, StoreUnderTest } from './batch-store.ts'
 
 batchStoreContract('batch files', openNew)
 batchImportContract('batch files', openNew)
+batchStagingContract('batch files', openNew)
 
 async function openNew(setting: StoreSetting): Promise<StoreUnderTest> {
   return openIn(await mkdtemp(join(tmpdir(), 'standpipe-store-')), setting)
@@ -25,6 +28,7 @@ async function openIn(dataDirectory: string, setting: StoreSetting): Promise<Sto
     keyRing,
     clock,
     logger: silentLogger,
+    stagedBytes: new StagedBytes(),
     limits: { quotaBytes, freeBytesMin: 0, batchesMax: 1_000 },
     onSealed: (batch) => sealed.push(batch),
   })

@@ -118,17 +118,37 @@ export function catalogContract(name: string, open: OpenCatalog): void {
         output('copy', 10),
       ],
       droppedCount: 1,
-      quarantinedCount: 3,
+      madeCount: 2,
+      quarantinedCount: 5,
     })
     await tested.catalog.recordReceipt(receipt)
     await using restarted = await tested.restart()
     expect(await restarted.catalog.receipt(batch.batchId)).toEqual(receipt)
     expect(await restarted.catalog.books(streamId)).toEqual({
       accepted: 10,
+      made: 2,
       delivered: 4,
       dropped: 1,
       errored: 2,
-      quarantined: 3,
+      quarantined: 5,
+    })
+  })
+
+  test(`${name}: records made sum up, and those merged away are taken off`, async () => {
+    await using tested = await open()
+    const streamId = ids.next()
+    for (const madeCount of [7, -3]) {
+      const outputs = [output('delivered', 10 + madeCount)]
+      const receipt = makeReceipt(makeBatch(streamId), { madeCount, outputs })
+      await tested.catalog.recordReceipt(receipt)
+      await tested.catalog.recordReceipt(receipt)
+    }
+    await tested.catalog.recordReceipt(makeReceipt(makeBatch(streamId)))
+    expect(await tested.catalog.books(streamId)).toEqual({
+      ...EMPTY_BOOKS,
+      accepted: 30,
+      made: 4,
+      delivered: 34,
     })
   })
 

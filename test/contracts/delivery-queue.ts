@@ -17,7 +17,7 @@ export interface QueueUnderTest extends AsyncDisposable {
 
 export type OpenQueue = (setting: QueueSetting) => Promise<QueueUnderTest>
 
-const FAILURE = { errorCode: 'S3.AccessDenied', errorMessage: 'Access denied' }
+export const FAILURE = { errorCode: 'S3.AccessDenied', errorMessage: 'Access denied' }
 /** A claim with this signal takes what is due now, and doesn't wait. */
 const AT_ONCE = AbortSignal.abort()
 
@@ -197,6 +197,16 @@ export function deliveryQueueContract(name: string, openQueue: OpenQueue): void 
     expect((await claimAll(tested.queue)).map(streamOf)).toContain('suspect')
   })
 
+  test(`${name}: discarding a stream gives its claims to those who wait`, async () => {
+    await using tested = await open({ claimsMax: 1 })
+    await enqueue(tested.queue, 'gone', 1)
+    await claimOne(tested.queue)
+    await enqueue(tested.queue, 'other', 1)
+    const waiting = tested.queue.claim(new AbortController().signal)
+    await tested.queue.discard('gone')
+    expect((await waiting)?.batch.streamId).toBe('other')
+  })
+
   test(`${name}: a braked stream says so until a probe succeeds`, async () => {
     await using tested = await open()
     await enqueue(tested.queue, 'stream', 3)
@@ -329,22 +339,22 @@ export function deliveryQueueContract(name: string, openQueue: OpenQueue): void 
   })
 }
 
-function retryAfter(afterMs: number): Retry {
+export function retryAfter(afterMs: number): Retry {
   return { ...FAILURE, afterMs, streamAfterMs: afterMs, brake: false }
 }
 
-function streamOf({ batch }: Claim): string {
+export function streamOf({ batch }: Claim): string {
   return batch.streamId
 }
 
-async function claimOne(queue: DeliveryQueue): Promise<Claim> {
+export async function claimOne(queue: DeliveryQueue): Promise<Claim> {
   const claim = await queue.claim(AT_ONCE)
   expect(claim).toBeDefined()
   return claim as Claim
 }
 
 /** All that may be claimed now. */
-async function claimAll(queue: DeliveryQueue): Promise<Claim[]> {
+export async function claimAll(queue: DeliveryQueue): Promise<Claim[]> {
   const claims: Claim[] = []
   for (;;) {
     const claim = await queue.claim(AT_ONCE)

@@ -1,7 +1,12 @@
 import { LocalQueue } from '../../src/embedded/local-queue.ts'
 import { deliveryQueueContract } from './delivery-queue.ts'
+import type { OpenQueue } from './delivery-queue.ts'
+import { lendingContract } from './delivery-queue-lending.ts'
 
-deliveryQueueContract('local queue', async (setting) => {
+const open: OpenQueue = async (setting) => {
   const queue = new LocalQueue(setting)
   return { queue, [Symbol.asyncDispose]: () => queue.close() }
-})
+}
+
+deliveryQueueContract('local queue', open)
+lendingContract('local queue', open)

@@ -9,6 +9,7 @@ import { BatchFiles } from '../../src/embedded/batch-files.ts'
 import { BatchPaths } from '../../src/embedded/batch-paths.ts'
 import { LocalKeyRing } from '../../src/embedded/local-key-ring.ts'
 import type { RoomLimits } from '../../src/embedded/room.ts'
+import { StagedBytes } from '../../src/embedded/staged-bytes.ts'
 import { FaultyFileSystem } from './faulty-file-system.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -25,6 +26,7 @@ export class TemporaryStore implements AsyncDisposable {
   readonly clock = new ManualClock()
   readonly keyRing = LocalKeyRing.fromSetting(Buffer.alloc(32, 7).toString('base64'), this.clock)
   readonly fileSystem = new FaultyFileSystem()
+  stagedBytes = new StagedBytes()
   readonly sealed: SealedBatch[] = []
   /** Messages of what was logged at WARN and ERROR. */
   readonly complaints: string[] = []
@@ -53,12 +55,14 @@ export class TemporaryStore implements AsyncDisposable {
   /** Opens the store as the next process would; the one before is closed. */
   async open(limits: Partial<RoomLimits> = {}): Promise<BatchFiles> {
     await this.#opened.at(-1)?.close()
+    this.stagedBytes = new StagedBytes()
     const store = await BatchFiles.open({
       dataDirectory: this.directory,
       fileSystem: this.fileSystem,
       keyRing: this.keyRing,
       clock: this.clock,
       logger: this.logger,
+      stagedBytes: this.stagedBytes,
       limits: { ...NO_LIMITS, ...limits },
       onSealed: (batch) => this.sealed.push(batch),
     })

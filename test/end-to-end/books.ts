@@ -17,6 +17,7 @@ export async function readBooks(client: HttpClient, name: string): Promise<Strea
   const books = body['Books'] as Record<string, number>
   return {
     accepted: books['Accepted'] ?? NaN,
+    made: books['Made'] ?? NaN,
     delivered: books['Delivered'] ?? NaN,
     dropped: books['Dropped'] ?? NaN,
     errored: books['Errored'] ?? NaN,
@@ -26,8 +27,8 @@ export async function readBooks(client: HttpClient, name: string): Promise<Strea
 }
 
 export function balanced(books: StreamBooks): boolean {
-  const { accepted, delivered, dropped, errored, quarantined, pending } = books
-  return accepted === delivered + dropped + errored + quarantined + pending
+  const { accepted, made, delivered, dropped, errored, quarantined, pending } = books
+  return accepted + made === delivered + dropped + errored + quarantined + pending
 }
 
 /** The books when nothing is pending any more and they stand still; else as they are in the end. */

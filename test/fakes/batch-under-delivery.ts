@@ -26,6 +26,7 @@ import type { Manifest, OrdinalRange, Refusal } from '../../src/manifest.ts'
 import { Delivery } from '../../src/pipeline/delivery.ts'
 import type { Receipt } from '../../src/receipt.ts'
 import { RecordSet } from '../../src/record-set.ts'
+import { NO_EXECUTIONS, NO_STAGING, noProcessors } from './no-processors.ts'
 
 export const STREAM: DeliveryStream = {
   streamId: 'S1',
@@ -116,6 +117,7 @@ export class BatchUnderDelivery {
     const { attempt = 1, refusedInARow = 0, stream = STREAM } = options
     const claim = { token: 't', batch: this.#batch, attempt, streamFailureCount: attempt - 1 }
     const claims = [{ claim, stream, refusedInARow }]
+    const contents = this.#contents()
     const delivery = new Delivery({
       host: {
         claim: () => Promise.resolve(claims.pop()),
@@ -123,8 +125,11 @@ export class BatchUnderDelivery {
           void (result = { receipt, mostlyRefused }),
         retry: async (_claim, retry) => void (result = { retry }),
         park: async (_claim, parked) => void (result = { parked }),
+        ...NO_EXECUTIONS,
       },
-      contents: this.#contents(),
+      contents,
+      processing: noProcessors(contents),
+      processingsMax: 1,
       destinations: new Map([['Test', this.#destination(deeds)]]),
       errorOutput: this.#errorOutput(errorDeed),
       openSpool: () => assert.fail('nothing is spooled'),
@@ -171,6 +176,7 @@ export class BatchUnderDelivery {
       thaw: async () => {
         this.manifest = undefined
       },
+      ...NO_STAGING,
     }
   }
 
@@ -193,7 +199,6 @@ export class BatchUnderDelivery {
       retryDurationMs: retryDurationMs ?? 0,
       atLeastOnce,
       errorOutputType: 'test-failed',
-      s3Configuration: {},
       errorMembers: () => ({}),
     }
     return {
@@ -220,6 +225,7 @@ export class BatchUnderDelivery {
 
   #errorOutput(deed: () => void): ErrorOutput {
     return {
+      encodeProcessingErrors: () => assert.fail('nothing is processed'),
       encode: async ({ manifest }) => {
         const refusals = manifest.outputs.flatMap(({ progress }) => progress?.refused ?? [])
         return {

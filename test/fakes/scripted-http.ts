@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } fro
 import type { AddressInfo } from 'node:net'
 
 export interface ScriptedRequest {
+  readonly method: string
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
@@ -54,8 +55,8 @@ export class ScriptedHttp implements AsyncDisposable {
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const blocks: Buffer[] = []
     for await (const block of incoming) blocks.push(block as Buffer)
-    const { url: path = '', headers } = incoming
-    const request = { path, headers, body: Buffer.concat(blocks) }
+    const { method = '', url: path = '', headers } = incoming
+    const request = { method, path, headers, body: Buffer.concat(blocks) }
     this.requests.push(request)
     const answer = this.answer(request)
     if (answer === 'hang') return

@@ -5,7 +5,7 @@ import { BufferPool } from '../../src/base/buffer-pool.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import { noMetrics } from '../../src/base/metrics.ts'
-import type { BatchStore, KeyRing } from '../../src/batch-store.ts'
+import type { BatchContents, BatchStore, KeyRing } from '../../src/batch-store.ts'
 import type { Catalog } from '../../src/catalog.ts'
 import { NO_CONNECTIONS } from '../../src/connections.ts'
 import type { DeliveryQueue } from '../../src/delivery-queue.ts'
@@ -14,6 +14,8 @@ import { BatchFileContents } from '../../src/embedded/batch-contents.ts'
 import { BatchFiles } from '../../src/embedded/batch-files.ts'
 import type { FileSystem } from '../../src/embedded/file-system.ts'
 import { LocalQueue } from '../../src/embedded/local-queue.ts'
+import { StagedBytes } from '../../src/embedded/staged-bytes.ts'
+import type { Functions } from '../../src/functions.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
 import { ErrorObjects } from '../../src/objects/error-objects.ts'
 import { openSpool } from '../../src/objects/spool.ts'
@@ -22,7 +24,9 @@ import { Delivery } from '../../src/pipeline/delivery.ts'
 import { LocalDeliveryHost } from '../../src/pipeline/delivery-host.ts'
 import { Intake } from '../../src/pipeline/intake.ts'
 import { Ledger } from '../../src/pipeline/ledger.ts'
+import { Processing } from '../../src/pipeline/processing.ts'
 import { StreamRegistry } from '../../src/pipeline/stream-registry.ts'
+import type { ProcessorTools } from '../../src/processors/index.ts'
 import type { PlantedBug } from './planted-bugs.ts'
 
 export const DATA_DIRECTORY = '/data'
@@ -30,12 +34,18 @@ export const DATA_DIRECTORY = '/data'
 const CLAIMS_MAX = 4
 /** Deliveries that take longer when the process ends are given up. */
 const DRAIN_MS_MAX = 10_000
+/** So few that some batches have more. */
+export const PARTITIONS_MAX = 30
+const STAGING_FREE_BYTES_MIN = 5_000
 const LIMITS = { quotaBytes: 200_000, freeBytesMin: 10_000, batchesMax: 60 }
 
 export interface Surroundings {
   readonly fileSystem: FileSystem
   readonly catalog: Catalog
   readonly objectStore: ObjectStore
+  readonly functions: Functions
+  /** Puts something around what workers do with batches. */
+  readonly watch: (contents: BatchContents) => BatchContents
   readonly destinationTypes: readonly DestinationType[]
   readonly keyRing: KeyRing
   readonly clock: Clock
@@ -61,10 +71,16 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
   const fileSystem = bug.fileSystem?.(surroundings.fileSystem) ?? surroundings.fileSystem
   await fileSystem.makeDirectory(DATA_DIRECTORY)
   const queue = new LocalQueue({ clock, claimsMax: CLAIMS_MAX, streamClaimsMax: CLAIMS_MAX / 2 })
-  const files = { dataDirectory: DATA_DIRECTORY, fileSystem, keyRing, logger }
+  const files = {
+    dataDirectory: DATA_DIRECTORY,
+    fileSystem,
+    keyRing,
+    clock,
+    logger,
+    stagedBytes: new StagedBytes(),
+  }
   const store = await BatchFiles.open({
     ...files,
-    clock,
     limits: LIMITS,
     onSealed(batch) {
       void ledger.sealed(batch)
@@ -78,11 +94,15 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
   await enqueueBacklog({ store, queue, catalog, ledger, registry, logger })
 
   const hosted = { queue, store, ledger, registry, destinations, logger, metrics: noMetrics }
-  const contents = new BatchFileContents(files)
+  const real = new BatchFileContents({ ...files, stagingFreeBytesMin: STAGING_FREE_BYTES_MIN })
+  const contents = surroundings.watch(bug.contents?.(real) ?? real)
+  // Streams of a simulation have no others.
+  const tools = { functions: surroundings.functions, partitionsMax: PARTITIONS_MAX, clock }
   const context = { objectStore, connections: NO_CONNECTIONS, clock, logger }
   const delivery = new Delivery({
     host: new LocalDeliveryHost(hosted),
-    contents: bug.contents?.(contents) ?? contents,
+    contents,
+    processing: new Processing(contents, tools as ProcessorTools),
     destinations: new Map(
       [...destinations].map(([name, type]) => {
         const destination = type.open(context)
@@ -94,6 +114,7 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
     openSpool: (encrypt) =>
       openSpool({ directory: '/nowhere', clock, buffers: new BufferPool(), encrypt }),
     claimsMax: CLAIMS_MAX,
+    processingsMax: 2,
     encodingsMax: 1,
     // Sooner than in earnest, so that a short life has retries.
     backoff: { firstMs: 200, maxMs: 30_000 },

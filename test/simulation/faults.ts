@@ -1,4 +1,6 @@
 import type { Chance } from './chance.ts'
+import { NO_FUNCTION_FAULTS } from './simulated-functions.ts'
+import type { FunctionFaults } from './simulated-functions.ts'
 import { NO_DISK_FAULTS } from './simulated-file-system.ts'
 import type { DiskFaults } from './simulated-file-system.ts'
 import { NO_INDEX_FAULTS } from './simulated-index.ts'
@@ -15,6 +17,7 @@ export interface Faults {
   readonly index: IndexFaults
   readonly toIndex: NetworkFaults
   readonly toEndpoint: NetworkFaults
+  readonly functions: FunctionFaults
   readonly databaseFailing: number
 }
 
@@ -24,6 +27,7 @@ export const NO_FAULTS: Faults = {
   index: NO_INDEX_FAULTS,
   toIndex: NO_NETWORK_FAULTS,
   toEndpoint: NO_NETWORK_FAULTS,
+  functions: NO_FUNCTION_FAULTS,
   databaseFailing: 0,
 }
 
@@ -32,6 +36,7 @@ export function drawFaults(chance: Chance, capacityBytes: number): Faults {
   const ofDisk = drawRates(chance)
   const ofBuckets = drawRates(chance)
   const ofIndex = drawRates(chance)
+  const ofFunctions = drawRates(chance)
   return {
     disk: {
       write: ofDisk(0.02),
@@ -48,6 +53,13 @@ export function drawFaults(chance: Chance, capacityBytes: number): Faults {
     index: { busy: ofIndex(0.5), shardFails: ofIndex(0.2) },
     toIndex: networkFaults(drawRates(chance)),
     toEndpoint: networkFaults(drawRates(chance)),
+    functions: {
+      fails: ofFunctions(0.3),
+      hangs: ofFunctions(0.1),
+      slow: ofFunctions(0.2),
+      missing: ofFunctions(0.1),
+      malformed: ofFunctions(0.1),
+    },
     databaseFailing: drawRates(chance)(0.1),
   }
 }

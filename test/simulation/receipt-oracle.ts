@@ -3,11 +3,13 @@ import { strict as assert } from 'node:assert'
 import type { Receipt, ReceiptOutput } from '../../src/receipt.ts'
 import { encodeRecordId } from '../../src/record.ts'
 import { RecordSet } from '../../src/record-set.ts'
+import { ERROR_OUTPUT_KIND } from '../../src/error-output.ts'
 import type { Evidence } from './oracle.ts'
 import { linesOf } from './places.ts'
+import type { Settled } from './processing-oracle.ts'
 import { DOCUMENTS, REQUEST } from './simulated-destinations.ts'
 
-export function* receiptViolations(evidence: Evidence): Generator<string> {
+export function* receiptViolations(evidence: Evidence, { fates }: Settled): Generator<string> {
   for (const { appended, records, answer } of evidence.puts) {
     if (answer !== 'acknowledged') continue
     assert(appended !== undefined)
@@ -17,8 +19,29 @@ export function* receiptViolations(evidence: Evidence): Generator<string> {
       yield `batch ${batchId} has no receipt`
       continue
     }
-    for (const [index, record] of records.entries()) {
+    const { processing } = receipt
+    // Of a single record that was taken apart a receipt tells nothing.
+    const told = processing?.order === 'split' ? [] : records
+    for (const [index, accepted] of told.entries()) {
       const ordinal = firstOrdinal + index
+      const fate = fates.get(accepted)
+      const isDropped = isIn(processing?.dropped, ordinal)
+      const isFailed = isIn(processing?.failed, ordinal)
+      const saysWhat = `receipt of ${batchId}, which was ${fate?.kind}, says of ordinal ${ordinal}`
+      if (isDropped !== (fate?.kind === 'dropped')) yield `${saysWhat} dropped: ${isDropped}`
+      if (fate?.kind === 'failed' && !isFailed) yield `${saysWhat} failed: ${isFailed}`
+      if (isDropped) continue
+      const record = fate?.kind === 'ok' && !isFailed ? fate.text : accepted
+      if (isFailed || processing?.order === 'lost') {
+        const isThere = receipt.outputs.some(
+          (output) =>
+            isOfProcessing(output) === isFailed &&
+            holds(output, { receipt, ordinal, record }, evidence),
+        )
+        if (!isThere)
+          yield `ordinal ${ordinal} of ${batchId} is in no output of its receipt: ${record}`
+        continue
+      }
       const outputs = receipt.outputs.filter((output) => isMeantFor(output, ordinal, receipt))
       if (outputs.length !== 1)
         yield `receipt of ${batchId} leads to ${outputs.length} places of ordinal ${ordinal}`
@@ -32,14 +55,23 @@ export function* receiptViolations(evidence: Evidence): Generator<string> {
   }
 }
 
+function isIn(set: string | undefined, ordinal: number): boolean {
+  return set !== undefined && RecordSet.parse(set).has(ordinal)
+}
+
+/** Whether it holds what processors failed. */
+function isOfProcessing({ kind, accounting }: Pick<ReceiptOutput, 'kind' | 'accounting'>): boolean {
+  return accounting === 'errored' && kind !== ERROR_OUTPUT_KIND
+}
+
 /** Whether the receipt says that the record is there, copies aside. */
 function isMeantFor(
-  { accounting, range, refused }: ReceiptOutput,
+  { kind, accounting, range, refused }: ReceiptOutput,
   ordinal: number,
   { outputs }: Receipt,
 ): boolean {
-  const isRefusedBy = (set: string | undefined): boolean =>
-    set !== undefined && RecordSet.parse(set).has(ordinal)
+  const isRefusedBy = (set: string | undefined): boolean => isIn(set, ordinal)
+  if (isOfProcessing({ kind, accounting })) return false
   if (accounting === 'errored') return outputs.some((output) => isRefusedBy(output.refused))
   if (accounting === 'copy' || isRefusedBy(refused)) return false
   return range === undefined || (ordinal >= range.from && ordinal < range.to)
@@ -53,9 +85,10 @@ interface Sought {
 
 function holds(
   { kind, target }: ReceiptOutput,
-  { receipt: { batchId }, ordinal, record }: Sought,
+  { receipt, ordinal, record }: Sought,
   { buckets, index, endpoint }: Evidence,
 ): boolean {
+  const { batchId } = receipt
   const place = target as Readonly<Record<string, string>>
   if (kind === DOCUMENTS) {
     return index.documents.get(`${place.index}/${encodeRecordId(batchId, ordinal)}`) === record
@@ -67,21 +100,26 @@ function holds(
     )
   }
   const lines = linesOf(buckets.objects.get(`${place.bucket}/${place.key}`) ?? Buffer.alloc(0))
-  if (kind === 's3') return lines[ordinal] === record
+  if (kind === 's3') {
+    // Whoever is gone leaves no line.
+    return receipt.processing === undefined ? lines[ordinal] === record : lines.includes(record)
+  }
   const rawData = Buffer.from(record, 'latin1').toString('base64')
   return lines.some((line) => line.includes(`"rawData":"${rawData}"`))
 }
 
 /** Each record is counted once, copies aside; and no output counts more than was meant for it. */
 function* countViolations(receipt: Receipt): Generator<string> {
-  const { batchId, recordCount, quarantinedCount } = receipt
+  const { batchId, recordCount, quarantinedCount, droppedCount, madeCount = 0 } = receipt
   const outputs = receipt.outputs.filter(({ accounting }) => accounting !== 'copy')
-  const counted = outputs.reduce((sum, output) => sum + output.recordCount, quarantinedCount)
-  if (counted !== recordCount) yield `receipt of ${batchId} counts ${counted} of ${recordCount}`
-  for (const { recordCount: count, range, refused } of outputs) {
-    const { from, to } = range ?? { from: 0, to: recordCount }
+  const notThere = quarantinedCount + droppedCount
+  const counted = outputs.reduce((sum, output) => sum + output.recordCount, notThere)
+  const count = recordCount + madeCount
+  if (counted !== count) yield `receipt of ${batchId} counts ${counted} of ${count}`
+  for (const { recordCount: there, range, refused } of outputs) {
+    const { from, to } = range ?? { from: 0, to: count }
     const refusedCount = refused === undefined ? 0 : RecordSet.parse(refused).size
-    if (count > to - from - refusedCount)
-      yield `receipt of ${batchId} counts ${count} of ${to - from} less ${refusedCount}`
+    if (there > to - from - refusedCount)
+      yield `receipt of ${batchId} counts ${there} of ${to - from} less ${refusedCount}`
   }
 }

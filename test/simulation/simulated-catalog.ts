@@ -112,6 +112,7 @@ class SimulatedCatalog implements Catalog {
       receipts.set(batchId, receipt)
       this.#addToBooks(streamId, {
         accepted: 0,
+        made: receipt.madeCount ?? 0,
         delivered: countOf(receipt, 'delivered'),
         errored: countOf(receipt, 'errored'),
         dropped: receipt.droppedCount,
@@ -178,6 +179,7 @@ class SimulatedCatalog implements Catalog {
     const books = this.#database.books.get(streamId) ?? EMPTY_BOOKS
     this.#database.books.set(streamId, {
       accepted: books.accepted + change.accepted,
+      made: books.made + change.made,
       delivered: books.delivered + change.delivered,
       dropped: books.dropped + change.dropped,
       errored: books.errored + change.errored,

@@ -141,12 +141,11 @@ function open(kind: Kind, objectStore: ObjectStore): Destination {
       return []
     },
     failurePolicy(stream): FailurePolicy {
-      const { RetryOptions, S3Configuration } = stream.destination as SimulatedConfiguration
+      const { RetryOptions } = stream.destination as SimulatedConfiguration
       return {
         retryDurationMs: RetryOptions.DurationInSeconds * 1_000,
         atLeastOnce: kind.atLeastOnce,
         errorOutputType: `${kind.outputKind}-failed`,
-        s3Configuration: S3Configuration,
         errorMembers: (ordinal, { target }, { batchId }) => ({
           recordId: encodeRecordId(batchId, ordinal),
           target,
@@ -185,7 +184,7 @@ async function encode(kind: Kind, job: EncodeJob): Promise<readonly EncodedOutpu
       }
     }),
   )
-  return outputs.length === 0 && job.frozen === undefined ? [] : [...copies, ...outputs]
+  return [...copies, ...outputs]
 }
 
 async function* readInto(

@@ -1,57 +1,10 @@
 import { expect, test } from 'vitest'
 import type { FileSystem, OpenFile } from '../../src/embedded/file-system.ts'
 import { errorCode } from '../../src/embedded/file-system.ts'
-import { Chance } from './chance.ts'
-import { Scheduler } from './scheduler.ts'
-import { SimulatedDisk } from './simulated-file-system.ts'
-import { Trace } from './trace.ts'
+import { Machine } from './machine.ts'
 
 /** Crashes are tried with this many seeds, so that each fate comes up. */
 const SEEDS = 400
-
-class Machine {
-  readonly scheduler = new Scheduler(new Trace())
-  readonly disk: SimulatedDisk
-  process = { alive: true }
-  fileSystem: FileSystem
-
-  constructor(seed = 1, capacityBytes = 1e6) {
-    const chance = new Chance(seed)
-    this.disk = new SimulatedDisk({ scheduler: this.scheduler, chance, capacityBytes })
-    this.fileSystem = this.disk.mount(this.process)
-  }
-
-  async run<Value>(task: (fileSystem: FileSystem) => Promise<Value>): Promise<Value> {
-    let outcome: (() => Value) | undefined
-    task(this.fileSystem).then(
-      (value) => (outcome = () => value),
-      (error: unknown) =>
-        (outcome = () => {
-          throw error
-        }),
-    )
-    await this.scheduler.runUntil(() => outcome !== undefined, this.scheduler.nowMs + 1e6)
-    if (outcome === undefined) throw new Error('Task did not end')
-    return outcome()
-  }
-
-  losePower(): void {
-    this.process.alive = false
-    this.disk.afterPowerLoss()
-    this.#boot()
-  }
-
-  dieAlone(): void {
-    this.process.alive = false
-    this.disk.afterProcessCrash()
-    this.#boot()
-  }
-
-  #boot(): void {
-    this.process = { alive: true }
-    this.fileSystem = this.disk.mount(this.process)
-  }
-}
 
 async function create(fileSystem: FileSystem, path: string, text: string): Promise<OpenFile> {
   const file = await fileSystem.open(path, 'create')

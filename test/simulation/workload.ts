@@ -3,14 +3,15 @@ import { strict as assert } from 'node:assert'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppendError } from '../../src/batch-store.ts'
 import { chunkOf } from '../../src/chunk.ts'
-import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import type { Chance } from './chance.ts'
 import type { Engine } from './engine.ts'
 import type { Put } from './oracle.ts'
+import { isSplit, withNextVersion } from './streams.ts'
 
 const PRODUCERS = 3
 const RECORDS_MAX = 6
 const RECORD_BYTES_MAX = 160
+const PARTS_MAX = 4
 
 interface WorkloadOptions {
   readonly streamIds: readonly [string, ...string[]]
@@ -49,13 +50,16 @@ export class Workload {
   }
 
   async #put(engine: Engine, clock: Clock, streamId: string): Promise<void> {
-    const records = this.#makeRecords(streamId)
+    const stream = engine.registry.byId(streamId)
+    assert(stream !== undefined)
+    const make = isSplit(stream)
+      ? () => this.#makeObjects(streamId)
+      : () => this.#makeText(streamId)
+    const records = Array.from({ length: this.#options.chance.integer(1, RECORDS_MAX) }, make)
     const put: Put = { streamId, records, answer: 'cut short', mayLinger: false }
     this.puts.push(put)
     const bytes = records.map((record) => Buffer.from(record, 'latin1'))
     try {
-      const stream = engine.registry.byId(streamId)
-      assert(stream !== undefined)
       put.appended = await engine.intake.append(stream, chunkOf(bytes, clock.nowMs()))
       put.answer = 'acknowledged'
     } catch (error) {
@@ -65,13 +69,22 @@ export class Workload {
     this.#options.note(`${put.answer} ${records[0]} +${records.length - 1}`)
   }
 
-  #makeRecords(streamId: string): string[] {
+  #makeText(streamId: string): string {
     const { chance } = this.#options
-    return Array.from({ length: chance.integer(1, RECORDS_MAX) }, () => {
-      this.#recordCount += 1
-      const fill = '.'.repeat(chance.integer(0, RECORD_BYTES_MAX))
-      return `${streamId}:${this.#recordCount}${fill}`
-    })
+    this.#recordCount += 1
+    const fill = '.'.repeat(chance.integer(0, RECORD_BYTES_MAX))
+    return `${streamId}:${this.#recordCount}${fill}`
+  }
+
+  /** A record to be taken apart into several, or now and then one that can't be. */
+  #makeObjects(streamId: string): string {
+    const { chance } = this.#options
+    if (chance.happens(0.1)) return this.#makeText(streamId)
+    const parts = Array.from(
+      { length: chance.integer(1, PARTS_MAX) },
+      () => `{"${this.#makeText(streamId)}":0}`,
+    )
+    return parts.join('')
   }
 
   /** Updates, flushes, pauses and resumes streams as the API's operations do. */
@@ -96,10 +109,4 @@ export class Workload {
     await engine.intake.seal(streamId, 'update')
     await engine.registry.change(streamId, withNextVersion)
   }
-}
-
-function withNextVersion(stream: DeliveryStream): DeliveryStream {
-  const versionId = stream.versionId + 1
-  const destination = { ...stream.destination, Prefix: `version-${versionId}/` }
-  return { ...stream, versionId, destination }
 }

@@ -7,6 +7,7 @@
  */
 import { s3 } from '../../destinations/s3/index.ts'
 import type { Logger } from '../../src/base/logger.ts'
+import type { BatchId, SealedBatch } from '../../src/batch.ts'
 import { Chance } from './chance.ts'
 import { DiskDirectory } from './disk.ts'
 import type { DiskFile } from './disk.ts'
@@ -16,11 +17,13 @@ import { drawFaults, NO_FAULTS } from './faults.ts'
 import type { Faults } from './faults.ts'
 import { violationsIn } from './oracle.ts'
 import type { PlantedBug } from './planted-bugs.ts'
+import { Processings } from './processings.ts'
 import { Scheduler } from './scheduler.ts'
 import { SimulatedDatabase } from './simulated-catalog.ts'
 import { endpointType, indexType } from './simulated-destinations.ts'
 import type { Refusals } from './simulated-destinations.ts'
 import { SimulatedEndpoint } from './simulated-endpoint.ts'
+import { SimulatedFunctions } from './simulated-functions.ts'
 import { SimulatedDisk } from './simulated-file-system.ts'
 import { SimulatedIndex } from './simulated-index.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
@@ -95,10 +98,14 @@ class World {
   readonly #endpointNetwork: SimulatedNetwork
   readonly #endpoint: SimulatedEndpoint
   readonly #refusals: Refusals = new Map()
+  readonly #processings = new Processings()
+  readonly #functions: SimulatedFunctions
   readonly #database: SimulatedDatabase
   readonly #workload: Workload
   readonly #failures: string[] = []
   readonly #rotten = new Set<DiskFile>()
+  /** Batches that wait for an operator in the end. */
+  readonly #unfinished = new Map<BatchId, SealedBatch>()
 
   constructor(options: SimulationOptions) {
     const { seed, echo } = options
@@ -119,6 +126,11 @@ class World {
       new Chance(seed, 'to the endpoint'),
     )
     this.#endpoint = new SimulatedEndpoint(this.#endpointNetwork)
+    this.#functions = new SimulatedFunctions(
+      this.#scheduler,
+      new Chance(seed, 'functions'),
+      (run) => this.#processings.begun(run),
+    )
     this.#database = new SimulatedDatabase(this.#scheduler, new Chance(seed, 'database'))
     this.#workload = new Workload({
       // The record-by-record ones need the more seeds, having the more ways.
@@ -149,8 +161,10 @@ class World {
           index: this.#index,
           endpoint: this.#endpoint,
           refusals: this.#refusals,
+          processings: this.#processings,
           streamIds: STREAM_IDS,
           leftovers,
+          unfinished: this.#unfinished,
           rotted: this.#options.rot === true,
         }),
       ],
@@ -194,14 +208,30 @@ class World {
       life.failure !== undefined || life.engine?.store.usage().batchCount === 0
     await this.#scheduler.runUntil(() => life.engine !== undefined, deadlineMs)
     await this.#resumeNowAndThen(life)
-    if (!(await this.#scheduler.runUntil(done, deadlineMs)))
-      this.#failures.push(`${life.engine?.store.usage().batchCount} batches are not delivered`)
+    if (!(await this.#scheduler.runUntil(done, deadlineMs))) await this.#findUnfinished(life)
     if (life.failure === undefined && !(await this.#endOrderly(life)))
       this.#failures.push('the last process does not end')
     // What is on its way without a sender arrives.
     await this.#scheduler.runUntil(() => false, this.#scheduler.nowMs + LIFE_MS_MAX * 5)
     if (life.failure !== undefined)
       this.#failures.push(`the last process failed: ${textOf(life.failure)}`)
+  }
+
+  /** Where bits rotted, what was staged of a batch may be lost when names are fixed by it. */
+  async #findUnfinished({ engine }: Life): Promise<void> {
+    const files = pathsUnder(this.#disk.disk.root).filter(([path]) => path.endsWith('.batch'))
+    for (const [path] of files) {
+      const batchId = batchIdOf(path)
+      const found = await engine?.queue.find(batchId)
+      const { state, lastFailure } = found ?? {}
+      const mayBe = this.#options.rot === true && state === 'parked'
+      if (mayBe && lastFailure?.errorCode === 'StagingDamaged' && found !== undefined)
+        this.#unfinished.set(batchId, found.batch)
+      else
+        this.#failures.push(
+          `batch ${batchId} is not delivered: ${state}, ${lastFailure?.errorMessage}`,
+        )
+    }
   }
 
   /** A stream brakes again where its destination refuses batch after batch. */
@@ -231,6 +261,8 @@ class World {
       fileSystem: this.#disk.mount(life),
       catalog: this.#database.open(life),
       objectStore: this.#buckets.connect(life),
+      functions: this.#functions.connect(life),
+      watch: (contents) => this.#processings.watch(contents, life),
       destinationTypes: [
         s3,
         indexType(this.#index.connect(life), this.#refusals),
@@ -298,6 +330,7 @@ class World {
     this.#index.faults = faults.index
     this.#indexNetwork.faults = faults.toIndex
     this.#endpointNetwork.faults = faults.toEndpoint
+    this.#functions.faults = faults.functions
     this.#database.failing = faults.databaseFailing
   }
 
@@ -313,19 +346,20 @@ class World {
   }
 
   /**
-   * One bit a file, and in sealed batches only: in the last group of an open one, damage can't be
-   * told from a torn tail.
+   * One bit a file, in sealed batches and what is staged of them: in the last group of an open one,
+   * damage can't be told from a torn tail.
    */
   #rot(): void {
-    const sealed = pathsUnder(this.#disk.disk.root).filter(
-      ([path, file]) => path.endsWith('.batch') && !this.#rotten.has(file),
+    const files = pathsUnder(this.#disk.disk.root).filter(
+      ([path, file]) => /\.(?:batch|staged)$/.test(path) && !this.#rotten.has(file),
     )
-    const [path, file] = sealed[this.#chance.integer(0, sealed.length - 1)] ?? []
-    if (file === undefined) return
+    const [path, file] = files[this.#chance.integer(0, files.length - 1)] ?? []
+    if (path === undefined || file === undefined) return
     const position = this.#chance.integer(0, file.sizeBytes - 1)
     this.#note(`a bit rots at ${position} in ${path}`)
     this.#rotten.add(file)
     file.rot(position, this.#chance.integer(0, 7))
+    this.#processings.rotted(batchIdOf(path))
   }
 
   #note(text: string): void {
@@ -349,6 +383,10 @@ function messageOf(error: unknown): string {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+function batchIdOf(path: string): BatchId {
+  return path.slice(path.lastIndexOf('/') + 1, path.lastIndexOf('.'))
 }
 
 function pathsUnder(directory: DiskDirectory, path = ''): [string, DiskFile][] {

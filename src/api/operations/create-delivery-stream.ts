@@ -7,7 +7,7 @@ import type { ApiContext } from '../context.ts'
 import { ApiError, invalidArgument } from '../exceptions.ts'
 import type { Operation } from '../operation.ts'
 import { streamArn } from '../stream-arn.ts'
-import { chooseDestination, newDestination } from './destination-choice.ts'
+import { chooseDestination, newDestination, requireProcessing } from './destination-choice.ts'
 import { keyChoiceOf, newEncryption, NOT_ENCRYPTED } from './encryption.ts'
 import { streamNameOf } from './input-members.ts'
 import { mergeTags, tagsOf } from './tags.ts'
@@ -34,6 +34,7 @@ export async function createStream(
     const message = `You have already consumed your Firehose quota of ${STREAM_COUNT_MAX} hoses.`
     throw new ApiError('LimitExceededException', message)
   }
+  await requireProcessing(stream.destination, context)
   try {
     await registry.create(stream)
   } catch (error) {

@@ -17,9 +17,8 @@ import { createStream, requireDirectPut, throughputHintOf } from './create-deliv
 import { chooseDestination, newDestination, requireSameType } from './destination-choice.ts'
 import { keyChoiceOf, startEncryption } from './encryption.ts'
 import { streamNameOf } from './input-members.ts'
-import { changeActiveStream } from './stream-lookup.ts'
 import { mergeTags, tagsOf } from './tags.ts'
-import { sealIfUpdated, withDestination } from './update-destination.ts'
+import { changeDestination, sealIfUpdated, withDestination } from './update-destination.ts'
 
 /**
  * Creates the stream, or makes it what the declaration says.
@@ -47,7 +46,7 @@ async function updateStream(
   const destination = newDestination(choice, context)
   const hint = throughputHintOf(input)
   const tags = input['Tags'] === undefined ? undefined : mergeTags([], tagsOf(input['Tags']))
-  const after = await changeActiveStream(context, before.name, (current) => {
+  const after = await changeDestination(context, before.name, (current) => {
     const updated = withDestination(current, destination, context)
     const declared = {
       ...updated,

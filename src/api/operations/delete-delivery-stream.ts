@@ -44,7 +44,7 @@ async function erase({ streamId, name }: DeliveryStream, context: ApiContext): P
   await registry.delete(streamId)
   // Not what is pending: the step that drops it may have been taken before a crash.
   const accountedCount = books.delivered + books.dropped + books.errored + books.quarantined
-  const droppedCount = books.accepted - accountedCount
+  const droppedCount = books.accepted + books.made - accountedCount
   if (droppedCount === 0) return
   const fields = { streamName: name, droppedCount }
   logger.warn(fields, 'Delivery stream deleted with records that were not delivered.')

@@ -83,6 +83,21 @@ export function updatedDestination(
   )
 }
 
+/**
+ * Whether the functions and tables that a stored destination names are there.
+ * @throws ApiError InvalidArgumentException
+ */
+export async function requireProcessing(
+  destination: JsonObject,
+  context: ApiContext,
+): Promise<void> {
+  try {
+    await context.checkProcessing(destination)
+  } catch (error) {
+    throw asAnswer(error)
+  }
+}
+
 /** @throws ApiError InvalidArgumentException */
 export function requireSameType(stream: DeliveryStream, type: DestinationType): void {
   if (type.name === stream.destinationType) return
@@ -101,7 +116,11 @@ function answerFor<Result>(configure: () => Result): Result {
   try {
     return configure()
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error
-    throw new ApiError('InvalidArgumentException', error.message, { cause: error })
+    throw asAnswer(error)
   }
+}
+
+function asAnswer(error: unknown): unknown {
+  if (!(error instanceof ConfigurationError)) return error
+  return new ApiError('InvalidArgumentException', error.message, { cause: error })
 }

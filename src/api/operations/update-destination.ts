@@ -5,15 +5,16 @@ import type { ApiContext } from '../context.ts'
 import { ApiError, invalidArgument } from '../exceptions.ts'
 import type { Operation } from '../operation.ts'
 import { DESTINATION_ID } from './describe-delivery-stream.ts'
-import { chooseUpdate, updatedDestination } from './destination-choice.ts'
+import { chooseUpdate, requireProcessing, updatedDestination } from './destination-choice.ts'
 import { requiredString, streamNameOf } from './input-members.ts'
-import { changeActiveStream } from './stream-lookup.ts'
+import { changeActiveStream, existingStream } from './stream-lookup.ts'
 
 /** Merges as AWS merges. An update that changes nothing succeeds and leaves the VersionId alone. */
 export const updateDestination: Operation = async (input, context) => {
   const specifiedVersionId = requiredString(input, 'CurrentDeliveryStreamVersionId')
   const destinationId = requiredString(input, 'DestinationId')
-  const stream = await changeActiveStream(context, streamNameOf(input), (current) => {
+  const name = streamNameOf(input)
+  const stream = await changeDestination(context, name, (current) => {
     requireVersion(current, specifiedVersionId)
     requireDestination(destinationId)
     const choice = chooseUpdate(input, context)
@@ -21,6 +22,18 @@ export const updateDestination: Operation = async (input, context) => {
   })
   await sealIfUpdated(stream, Number(specifiedVersionId), context)
   return {}
+}
+
+/** As changeActiveStream; what a new destination names outside of itself is looked for first. */
+export async function changeDestination(
+  context: ApiContext,
+  name: string,
+  change: (current: DeliveryStream) => DeliveryStream,
+): Promise<DeliveryStream> {
+  const before = existingStream(context, name)
+  const after = before.status === 'ACTIVE' ? change(before) : before
+  if (after.destination !== before.destination) await requireProcessing(after.destination, context)
+  return changeActiveStream(context, name, change)
 }
 
 /** The stream's next version; the stream itself when the destination is what it was. */

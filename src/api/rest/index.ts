@@ -1,5 +1,7 @@
 /** Standpipe's own routes, besides the Firehose API at `POST /`. */
 import type { Route } from '../operation.ts'
+import { explainRecord } from './explain.ts'
+import { listFunctions } from './functions.ts'
 import { health, healthLive, healthReady } from './health.ts'
 import { putRecords } from './put-records.ts'
 import { getReceipt } from './record-status.ts'
@@ -9,6 +11,7 @@ import { getStream, listStreams } from './stream-status.ts'
 
 export const routes: readonly Route[] = [
   putRecords,
+  explainRecord,
   listStreams,
   getStream,
   flushStream,
@@ -19,6 +22,7 @@ export const routes: readonly Route[] = [
   getReplay,
   cancelReplay,
   getReceipt,
+  listFunctions,
   health,
   healthLive,
   healthReady,

@@ -1,19 +1,23 @@
 /** `GET /receipts/{recordId}`: where is my record? */
 import type { JsonObject } from '../../base/json.ts'
-import { decodeRecordId, encodeRecordId } from '../../record.ts'
+import { decodeRecordId } from '../../record.ts'
 import type { BatchId } from '../../batch.ts'
 import type { Receipt, ReceiptOutput } from '../../receipt.ts'
-import { RecordSet } from '../../record-set.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../exceptions.ts'
 import type { Route } from '../operation.ts'
 import { parameterOf } from './route-parameters.ts'
 import { describeWaiting } from './waiting-record.ts'
+import { whereabouts } from './whereabouts.ts'
+
+/** A partitioned batch may have ten thousand. */
+const OUTPUTS_SHOWN_MAX = 100
 
 /**
  * State is where the record's batch is: `open` (buffered), `waiting`, `in-flight` or `parked` (with
- * what its attempts have come to); `delivered`, or `errored` where its destination refused it (with its
- * receipt).
+ * what its attempts have come to); or, with the receipt of its batch, what became of it: `delivered`,
+ * `dropped` by a transform, `errored` where a processor failed it or its destination refused it,
+ * `processed` where records were split or merged and nobody can say.
  */
 export const getReceipt: Route = {
   method: 'GET',
@@ -52,14 +56,10 @@ async function batchStatus(
   }
   const receipt = await context.catalog.receipt(batchId)
   if (receipt === undefined || ordinal >= receipt.recordCount) return undefined
-  const outputs = outputsOf(receipt, ordinal)
-  const isErrored = outputs.some(({ accounting }) => accounting === 'errored')
-  const recordId = encodeRecordId(batchId, ordinal)
-  const described = outputs.map((output) => describeOutput(output, receipt, recordId, context))
-  return {
-    State: isErrored ? 'errored' : 'delivered',
-    Receipt: { ...describeReceipt(receipt), Outputs: described },
-  }
+  const { state, outputs, recordId } = whereabouts(receipt, ordinal)
+  const shown = outputs.slice(0, OUTPUTS_SHOWN_MAX)
+  const described = shown.map((output) => describeOutput(output, receipt, recordId, context))
+  return { State: state, Receipt: { ...describeReceipt(receipt), Outputs: described } }
 }
 
 function findOpen(batchId: BatchId, { registry, store }: ApiContext) {
@@ -73,20 +73,6 @@ function findOpen(batchId: BatchId, { registry, store }: ApiContext) {
   return undefined
 }
 
-/** The outputs that hold the record: its destination or the error output, and copies. */
-function outputsOf({ outputs }: Receipt, ordinal: number): ReceiptOutput[] {
-  const isRefused = outputs.some(({ refused }) => holds(refused, ordinal))
-  return outputs.filter(({ accounting, range, refused }) => {
-    if (accounting === 'errored') return isRefused
-    const isMeant = range === undefined || (ordinal >= range.from && ordinal < range.to)
-    return isMeant && !holds(refused, ordinal)
-  })
-}
-
-function holds(records: string | undefined, ordinal: number): boolean {
-  return records !== undefined && RecordSet.parse(records).has(ordinal)
-}
-
 function describeReceipt(receipt: Receipt): JsonObject {
   return {
     DeliveryStreamName: receipt.streamName,
@@ -97,6 +83,8 @@ function describeReceipt(receipt: Receipt): JsonObject {
     DeliveredTimestamp: receipt.deliveredAtMs / 1_000,
     Attempts: receipt.attempts,
     DroppedCount: receipt.droppedCount,
+    ...(receipt.madeCount !== undefined && { MadeCount: receipt.madeCount }),
+    OutputCount: receipt.outputs.length,
     QuarantinedCount: receipt.quarantinedCount,
   }
 }
@@ -104,12 +92,12 @@ function describeReceipt(receipt: Receipt): JsonObject {
 function describeOutput(
   output: ReceiptOutput,
   { streamId }: Receipt,
-  recordId: string,
+  recordId: string | undefined,
   { registry, destinations }: ApiContext,
 ): JsonObject {
   const { target, accounting } = output
   const type = destinations.get(registry.byId(streamId)?.destinationType ?? '')
-  const isOwn = accounting === 'delivered'
+  const isOwn = accounting === 'delivered' && recordId !== undefined
   const recordTarget = isOwn ? type?.recordTarget?.(target, recordId) : undefined
   return {
     Kind: output.kind,

@@ -47,6 +47,7 @@ async function statusOf(stream: DeliveryStream, context: ApiContext): Promise<Js
     RetentionPeriodHours: retentionMs(stream) / 3_600_000,
     Books: {
       Accepted: books.accepted,
+      Made: books.made,
       Delivered: books.delivered,
       Dropped: books.dropped,
       Errored: books.errored,

@@ -7,6 +7,7 @@ import type { FrozenOutput, Manifest } from '../../manifest.ts'
 import { RecordSet } from '../../record-set.ts'
 import type { ApiContext } from '../context.ts'
 import { describeFailure } from './stream-status.ts'
+import { isPlaced } from './whereabouts.ts'
 
 export async function describeWaiting(
   queued: QueuedBatch,
@@ -42,10 +43,13 @@ async function attemptedOutputs(
     throw error
   })
   if (manifest === undefined || manifest.thawed !== undefined) return []
+  if (!isPlaced(manifest.processing, ordinal)) return []
   const isRefused = manifest.outputs.some((output) => refusalOf(output, ordinal) !== undefined)
   return manifest.outputs
-    .filter(({ kind, range }) => {
+    .filter(({ kind, accounting, range }) => {
       if (kind === ERROR_OUTPUT_KIND) return isRefused
+      // Their records are others: those that processors failed.
+      if (accounting === 'errored') return false
       return range === undefined || (ordinal >= range.from && ordinal < range.to)
     })
     .map((output) => describeOutput(output, ordinal))

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts'
+import type { Clock } from './clock.ts'
 
 /** A random UUID (RFC 9562, version 4) from the injected source of chance. */
 export function makeUuid(clock: Clock): string {

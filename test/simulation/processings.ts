@@ -1,0 +1,113 @@
+/**
+ * What the outside has seen of processing: the runs of functions, and which of them are staged. It
+ * outlives the processes.
+ */
+import type { BatchId, SealedBatch } from '../../src/batch.ts'
+import type { BatchContents } from '../../src/batch-store.ts'
+import type { ProcessedIndex } from '../../src/pipeline/processed-index.ts'
+import type { StagingWriter } from '../../src/staging.ts'
+import type { Sender } from './simulated-endpoint.ts'
+import type { Run } from './simulated-functions.ts'
+
+interface History {
+  /** Which of them is staged can't be told from here where a process died meanwhile. */
+  staged: Run[]
+  /** The staged one is durable. */
+  isSettled: boolean
+  /** The last of each process that has no reason to be repeated by it. */
+  readonly lasting: Map<object, Run>
+}
+
+export class Processings {
+  /** Runs that there should not have been, in words. */
+  readonly needless: string[] = []
+  readonly #histories = new Map<BatchId, History>()
+
+  begun(run: Run): void {
+    const { batchId, versionId, number, owner } = run
+    const { staged, isSettled, lasting } = this.#history(batchId)
+    if (isSettled && staged[0]?.versionId === versionId)
+      this.needless.push(
+        `run ${number} of batch ${batchId} came when run ${staged[0].number} was staged`,
+      )
+    const former = lasting.get(owner)
+    if ((owner as Sender).diskIsSound && former?.versionId === versionId)
+      this.needless.push(
+        `run ${number} of batch ${batchId} came after run ${former.number} of the same process`,
+      )
+    lasting.set(owner, run)
+  }
+
+  /** Bits flipped in what was staged. */
+  rotted(batchId: BatchId): void {
+    this.#unsettle(batchId)
+  }
+
+  /** Batches that functions have been at, with the runs of which one is staged, or was. */
+  *staged(): Generator<readonly [BatchId, readonly Run[]]> {
+    for (const [batchId, { staged }] of this.#histories) {
+      if (staged.length > 0) yield [batchId, staged]
+    }
+  }
+
+  /** Sees what one process stages. */
+  watch(real: BatchContents, owner: Sender): BatchContents {
+    return {
+      read: (batch, range) => real.read(batch, range),
+      manifest: (batch) => real.manifest(batch),
+      freeze: (batch, manifest) => real.freeze(batch, manifest),
+      thaw: (batch) => real.thaw(batch),
+      staged: (batch) => real.staged(batch),
+      unstage: async (batch) => {
+        const history = this.#unsettle(batch.batchId)
+        await real.unstage(batch)
+        history.staged = []
+      },
+      stage: (batch) => this.#stage(real, batch, owner),
+    }
+  }
+
+  async #stage(real: BatchContents, batch: SealedBatch, owner: Sender): Promise<StagingWriter> {
+    const history = this.#history(batch.batchId)
+    /** What could not be staged may be made again. */
+    const excused = async <Value>(act: Promise<Value>): Promise<Value> => {
+      try {
+        return await act
+      } catch (error) {
+        history.lasting.delete(owner)
+        throw error
+      }
+    }
+    const writer = await excused(real.stage(batch))
+    return {
+      write: (block) => excused(writer.write(block)),
+      abandon: () => writer.abandon(),
+      finish: async (index) => {
+        const { versionId } = JSON.parse(Buffer.from(index).toString()) as ProcessedIndex
+        const last = history.lasting.get(owner)
+        // Where there was nothing to call a function for, there is none.
+        const runs = last?.versionId === versionId ? [last] : []
+        history.isSettled = false
+        history.staged.push(...runs)
+        await excused(writer.finish(index))
+        history.staged = runs
+        history.isSettled = true
+      },
+    }
+  }
+
+  #unsettle(batchId: BatchId): History {
+    const history = this.#history(batchId)
+    history.isSettled = false
+    history.lasting.clear()
+    return history
+  }
+
+  #history(batchId: BatchId): History {
+    const known = this.#histories.get(batchId)
+    if (known !== undefined) return known
+    const made: History = { staged: [], isSettled: false, lasting: new Map() }
+    this.#histories.set(batchId, made)
+    return made
+  }
+}
