@@ -19,7 +19,7 @@ FROM node:${NODE_VERSION}-slim
 # Nothing that installs or builds is needed from here on. What the volume holds belongs to the user.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx \
       /usr/local/bin/corepack /usr/local/bin/yarn* /opt/yarn* \
-    && install --directory --owner=1000 --group=1000 /data \
+    && install -d -o 1000 -g 1000 /data \
     && ln -s /opt/standpipe/bin/standpipe.js /usr/local/bin/standpipe
 
 COPY --from=packages /opt/standpipe/node_modules /opt/standpipe/node_modules

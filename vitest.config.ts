@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['{src,destinations,bench}/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['test/end-to-end/**'],
+          exclude: ['test/end-to-end/**', 'test/containers/image.test.ts'],
           testTimeout: 30_000,
           maxWorkers: '100%',
           sequence: { groupOrder: 1 },
@@ -24,7 +24,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'end-to-end',
-          include: ['test/end-to-end/**/*.test.ts'],
+          include: ['test/end-to-end/**/*.test.ts', 'test/containers/image.test.ts'],
           maxWorkers: 1,
           testTimeout: 300_000,
           hookTimeout: 300_000,

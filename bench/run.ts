@@ -6,6 +6,7 @@
  *   npm run bench                      all tables, about ten minutes
  *   npm run bench -- --records 100000  fewer records a row
  *   npm run bench -- --only gzip       rows whose name contains the word
+ *   npm run bench -- --only processing           each kind of processing, against none
  *   npm run bench -- --only destinations         each destination before its server
  *   npm run bench -- --only destinations:splunk  one of them
  */
@@ -17,6 +18,7 @@ import { measureBacklog } from './backlog.ts'
 import { DESTINATIONS, measureDestination } from './destination-rows.ts'
 import type { DestinationRow, Drain } from './destination-rows.ts'
 import { measureMoto } from './moto.ts'
+import { measureProcessing } from './processing-rows.ts'
 import { measureService } from './service-row.ts'
 import type { Row, ServicePlan } from './service-row.ts'
 
@@ -63,7 +65,19 @@ if (chosen('moto')) {
   else printRow(moto, undefined)
 }
 if (chosen('backlog')) await printBacklog(Number(values['backlog-gib']))
+await printProcessing()
 await printDestinations()
+
+async function printProcessing(): Promise<void> {
+  const isChosen = (name: string): boolean => chosen(`processing: ${name}`)
+  if (!isChosen('') && !only.startsWith('processing')) return
+  print('')
+  print(
+    '| what | records/s accepted | records/s delivered | CPU-s/M | of none | ratio | p50 ms | p99 ms | RSS MiB |',
+  )
+  print('|---|---|---|---|---|---|---|---|---|')
+  await measureProcessing(isChosen, recordCount, printRow)
+}
 
 async function printServices(): Promise<void> {
   const plans = SERVICE_ROWS.filter(({ name }) => chosen(name))
@@ -76,7 +90,8 @@ async function printServices(): Promise<void> {
   print('|---|---|---|---|---|---|---|---|---|')
   for (const plan of plans) {
     const rowRecords = Math.max(recordCount, plan.streamCount * RECORDS_A_STREAM_MIN)
-    printRow(await measureService(plan, rowRecords), sumOf(pieces, plan))
+    const row = await measureService(plan, rowRecords)
+    printRow(row, row.cpuSecondsPerMillion / sumOf(pieces, plan))
   }
 }
 
@@ -92,14 +107,13 @@ function printPieces(parts: Pieces): void {
   print('')
 }
 
-function printRow(row: Row, pieceSum: number | undefined): void {
-  const share = pieceSum === undefined ? '-' : (row.cpuSecondsPerMillion / pieceSum).toFixed(2)
+function printRow(row: Row, share: number | undefined): void {
   const cells = [
     row.name,
     row.acceptedPerSecond.toFixed(0),
     row.deliveredPerSecond.toFixed(0),
     row.cpuSecondsPerMillion.toFixed(1),
-    share,
+    share?.toFixed(2) ?? '-',
     row.compressionRatio === undefined ? '-' : row.compressionRatio.toFixed(2),
     row.p50Ms.toFixed(0),
     row.p99Ms.toFixed(0),

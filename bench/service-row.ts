@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CreateDeliveryStreamCommand, FirehoseClient } from '@aws-sdk/client-firehose'
+import type { ExtendedS3DestinationConfiguration } from '@aws-sdk/client-firehose'
 import { runLoad } from './load.ts'
 import type { LoadResult } from './load.ts'
 import { cpuSeconds, memoryMiB, percentile } from './process-figures.ts'
@@ -16,9 +17,12 @@ export interface ServicePlan {
   readonly signed: boolean
   /** Batches are of this size whatever the number of streams, so that only that number differs. */
   readonly objectMiB: number
+  /** Members of the destination besides those that follow from the rest. */
+  readonly extended?: Partial<ExtendedS3DestinationConfiguration>
+  readonly environment?: Readonly<Record<string, string>>
 }
 
-type StreamsPlan = Pick<ServicePlan, 'compression' | 'streamCount' | 'objectMiB'>
+type StreamsPlan = Pick<ServicePlan, 'compression' | 'streamCount' | 'objectMiB' | 'extended'>
 
 export interface Row {
   readonly name: string
@@ -38,9 +42,10 @@ const WARM_UP_RECORDS = 200_000
 
 /** Standpipe under one plan, with objects in local folders. */
 export async function measureService(plan: ServicePlan, recordCount: number): Promise<Row> {
-  const service = await ServiceUnderTest.create(
-    plan.signed ? { STANDPIPE_ACCESS_KEYS: ACCESS_KEY } : {},
-  )
+  const service = await ServiceUnderTest.create({
+    ...plan.environment,
+    ...(plan.signed ? { STANDPIPE_ACCESS_KEYS: ACCESS_KEY } : {}),
+  })
   try {
     await service.start()
     const streamNames = await createStreams(service, plan)
@@ -50,7 +55,7 @@ export async function measureService(plan: ServicePlan, recordCount: number): Pr
       connectionCount: CONNECTION_COUNT,
       ...(plan.signed ? { accessKey: ACCESS_KEY } : {}),
     }
-    await runLoad({ ...load, recordCount: WARM_UP_RECORDS })
+    await runLoad({ ...load, recordCount: Math.min(WARM_UP_RECORDS, recordCount) })
     await delivered(service, plan, streamNames)
     const before = await totals(service, plan, streamNames)
     const cpuBefore = cpuSeconds(service.pid)
@@ -88,7 +93,7 @@ export function rowOf(name: string, result: LoadResult, seconds: number, cpu: nu
 
 export async function createStreams(
   service: ServiceUnderTest,
-  { compression, streamCount, objectMiB }: StreamsPlan,
+  { compression, streamCount, objectMiB, extended }: StreamsPlan,
 ): Promise<string[]> {
   const [accessKeyId = '', secretAccessKey = ''] = ACCESS_KEY.split(':')
   const client = new FirehoseClient({
@@ -106,6 +111,7 @@ export async function createStreams(
           BucketARN: 'arn:aws:s3:::bench',
           BufferingHints: { SizeInMBs: objectMiB, IntervalInSeconds: 60 },
           CompressionFormat: compression as 'GZIP',
+          ...extended,
         },
       }),
     )

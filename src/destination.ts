@@ -10,7 +10,7 @@ import type { SealedBatch } from './batch.ts'
 import type { StoredChunk } from './batch-store.ts'
 import type { Connections } from './connections.ts'
 import type { DeliveryStream } from './delivery-stream.ts'
-import type { ExplainedItem } from './explanation.ts'
+import type { ExplainedRecords } from './explanation.ts'
 import type { Accounting, FrozenOutput, Manifest, OrdinalRange } from './manifest.ts'
 import type { ObjectReader, ObjectStore } from './object-store.ts'
 import type { PartitionKeys, PartitionRules } from './partition.ts'
@@ -138,6 +138,16 @@ export interface OutputContent {
   dispose(): Promise<void>
 }
 
+/** A CompressionFormat, or a form of file. */
+export type ContentFormat =
+  | 'UNCOMPRESSED'
+  | 'GZIP'
+  | 'ZIP'
+  | 'Snappy'
+  | 'HADOOP_SNAPPY'
+  | 'ZSTD'
+  | 'PARQUET'
+
 /** Something that takes effect, or is repeated, by itself: an object, a bulk of documents, a request. */
 export interface EncodedOutput {
   readonly kind: string
@@ -148,6 +158,8 @@ export interface EncodedOutput {
   readonly range?: OrdinalRange
   /** The bytes to write. Absent where `deliver` sends the records one by one. */
   readonly content?: OutputContent
+  /** How `content` is to be read by who explains it; absent: as it is. */
+  readonly contentFormat?: ContentFormat
   /** Attempted only when all outputs before it have arrived. */
   readonly needsEarlier?: boolean
 }
@@ -173,6 +185,14 @@ export interface DeliverJob {
   /** The output's records that have neither arrived nor been refused, in order, some at a time. */
   records(): AsyncIterable<readonly BatchRecord[]>
   readonly signal: AbortSignal
+}
+
+/** An output that is not to be delivered. */
+export interface ExplainJob extends Pick<DeliverJob, 'batch' | 'output' | 'stream' | 'signal'> {
+  /** The first of the output's records, in order, some at a time. */
+  records(): AsyncIterable<readonly BatchRecord[]>
+  /** With data format conversion: a TableSchema. */
+  readonly tableSchema?: Json
 }
 
 /** A record that an attempt left behind. */
@@ -215,11 +235,12 @@ export interface Destination {
    */
   deliver(job: DeliverJob): Promise<readonly RecordFailure[]>
   /**
-   * What the job's records would be at the destination: documents with their ids, rows. Nothing is sent;
-   * what has to be asked for it (a table's columns) is read. Absent: the output's bytes say it all.
+   * What the records of an output, one that counts as delivered, would be at the destination: documents
+   * with their ids, rows, or refused. Nothing is sent; what has to be asked for it (a table's columns) is
+   * read. Absent, or undefined: the output's bytes say it all.
    * @throws DeliveryError
    */
-  explain?(job: DeliverJob): Promise<readonly ExplainedItem[]>
+  explain?(job: ExplainJob): Promise<ExplainedRecords | undefined>
   /** The partition keys that a stream's objects are named by; absent: its batches are not partitioned. */
   partitioning?(stream: DeliveryStream): PartitionRules | undefined
   /** How many of a batch's outputs may be under way at once; absent: one after the other. */

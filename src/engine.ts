@@ -14,11 +14,13 @@ import { metricsRoute } from './api/rest/metrics.ts'
 import { routes } from './api/rest/index.ts'
 import { BufferPool } from './base/buffer-pool.ts'
 import type { Clock } from './base/clock.ts'
+import type { JsonObject } from './base/json.ts'
 import type { Logger } from './base/logger.ts'
 import { makeDirectories } from './base/make-directories.ts'
 import { PrometheusMetrics } from './base/prometheus-metrics.ts'
 import type { DeliveryThreadData } from './delivery-thread.ts'
 import { BatchIds } from './batch.ts'
+import { ConfigurationError } from './destination.ts'
 import { DeferredExplainer } from './deferred-explainer.ts'
 import { AuditFile } from './embedded/audit-file.ts'
 import { BatchFiles } from './embedded/batch-files.ts'
@@ -205,8 +207,18 @@ function openCatalog(path: string, clock: Clock): SqliteCatalog {
 
 async function declareStreams({ deliveryStreams }: Settings, context: ApiContext): Promise<void> {
   for (const properties of deliveryStreams) {
-    const outcome = await declareStream(context, properties)
     const name = properties.DeliveryStreamName
+    // What a stream depends on may be starting just now, as in a docker-compose stack.
+    const checkProcessing = async (destination: JsonObject): Promise<void> => {
+      try {
+        await context.checkProcessing(destination)
+      } catch (error) {
+        if (!(error instanceof ConfigurationError)) throw error
+        const fields = { deliveryStreamName: name, reason: error.message }
+        context.logger.error(fields, 'A declared stream names what is not there.')
+      }
+    }
+    const outcome = await declareStream({ ...context, checkProcessing }, properties)
     context.logger.info({ deliveryStreamName: name, outcome }, 'A stream was declared.')
   }
 }

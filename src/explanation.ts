@@ -1,21 +1,31 @@
 /** What would become of a record, stage by stage, were it sent to a stream now. */
-import type { Json } from './base/json.ts'
+import type { Json, JsonObject } from './base/json.ts'
 import type { Failure } from './delivery-queue.ts'
 import type { DeliveryStream } from './delivery-stream.ts'
+import type { ContentFormat, RecordFailure } from './destination.ts'
 import type { Accounting } from './manifest.ts'
 import type { PartitionKeys } from './partition.ts'
 
+/** One record may become any number of records and objects: of each list, so many are shown. */
+export const EXPLAINED_MAX = 100
+
 export interface Explanation {
   readonly stages: readonly ExplainedStage[]
+  /** The first of them. */
   readonly outputs: readonly ExplainedOutput[]
+  readonly outputCount: number
 }
 
 export interface ExplainedStage {
   /** AWS's ProcessorType where there is one. */
   readonly name: string
-  /** What came out of it; none: all was dropped or failed. */
+  /** What came out of it, the first of them. */
   readonly records: readonly ExplainedRecord[]
+  /** None: all was dropped or failed. */
+  readonly recordCount: number
+  /** The first of them. */
   readonly failures: readonly Failure[]
+  readonly failedCount: number
   readonly droppedCount: number
 }
 
@@ -24,24 +34,53 @@ export interface ExplainedRecord {
   readonly keys?: PartitionKeys
 }
 
-/** An output that would be written; of its content, the head. */
+/** An output that would be written, or sent. */
 export interface ExplainedOutput {
   readonly kind: string
   readonly accounting: Accounting
   readonly target: Json
   readonly recordCount: number
+  /** As it is written; 0 where records are sent one by one. */
   readonly sizeBytes: number
-  readonly content?: Buffer
-  /** What its records would be at the destination: a document with its id, a row. */
-  readonly records?: readonly ExplainedItem[]
+  /** Absent where records are sent one by one. */
+  readonly content?: ExplainedContent
+  /** The first of its records as the destination would have them; absent: the content says it all. */
+  readonly records?: readonly (ExplainedItem | ExplainedRefusal)[]
 }
 
-export type ExplainedItem = { readonly item: Json } | { readonly refusal: Failure }
+export interface ExplainedContent {
+  readonly format: ContentFormat
+  /** Decompressed, the beginning of it. Absent of Parquet, whose bytes tell a reader nothing. */
+  readonly head?: Buffer
+  /** Whether that is all of it. */
+  readonly isWhole: boolean
+}
+
+/** A record as its destination would have it. */
+export interface ExplainedItem {
+  readonly ordinal: number
+  /** The destination's own words: a document's id, rows. */
+  readonly item: JsonObject
+  /** The bytes that it would be, where there are such. */
+  readonly data?: Buffer
+}
+
+/** A record that would go to the error output. */
+export interface ExplainedRefusal {
+  readonly ordinal: number
+  readonly refusal: Failure
+}
+
+export interface ExplainedRecords {
+  readonly items: readonly ExplainedItem[]
+  readonly refused: readonly RecordFailure[]
+}
 
 export interface Explainer {
   /**
    * Runs processors and encodes, as delivery does; nothing is sent and nothing is kept. Functions are
-   * called, as they can't know.
+   * called, as they can't know. Names and ids that come from a batch's id are those of a batch that is
+   * made up.
    * @throws DeliveryError when something that is asked for it does not answer
    */
   explain(stream: DeliveryStream, data: Buffer): Promise<Explanation>

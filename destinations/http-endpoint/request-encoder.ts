@@ -157,6 +157,7 @@ export class RequestEncoder {
       recordCount,
       range: request.range ?? { from, to },
       content: this.#spool.endContent(),
+      ...(this.#options.contentEncoding === 'GZIP' && { contentFormat: 'GZIP' as const }),
     })
     this.#request = undefined
   }

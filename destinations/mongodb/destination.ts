@@ -4,10 +4,12 @@ import type {
   DestinationContext,
   EncodedOutput,
   EncodeJob,
+  ExplainJob,
   FailurePolicy,
   RecordFailure,
 } from '../../src/destination.ts'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
+import type { ExplainedRecords } from '../../src/explanation.ts'
 import { planBackup } from '../../src/objects/delivery-configuration.ts'
 import { encodeObjects, putObject } from '../../src/objects/object-outputs.ts'
 import type { MongoDBConfiguration } from './configuration.ts'
@@ -46,6 +48,11 @@ export class MongoDBDestination implements Destination {
     }
     const writer = await this.#openWriter()
     return await writer.write(configurationOf(job.currentStream), job)
+  }
+
+  async explain(job: ExplainJob): Promise<ExplainedRecords> {
+    const { explainDocuments } = await import('./pending-documents.ts')
+    return await explainDocuments(job)
   }
 
   failurePolicy(stream: DeliveryStream): FailurePolicy {

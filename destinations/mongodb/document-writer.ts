@@ -11,12 +11,11 @@ import type { Collection, MongoBulkWriteError } from 'mongodb'
 import { BSON } from 'mongodb'
 import type { Connections } from '../../src/connections.ts'
 import type { DeliverJob, RecordFailure } from '../../src/destination.ts'
-import { encodeRecordId } from '../../src/record.ts'
 import type { MongoDBConfiguration } from './configuration.ts'
-import { InvalidRecord, toDocument } from './document.ts'
 import type { PendingDocument } from './document.ts'
 import type { DocumentsTarget } from './document-groups.ts'
 import { MongoClients } from './mongo-clients.ts'
+import { readDocuments } from './pending-documents.ts'
 import {
   deliveryError,
   DUPLICATE_KEY,
@@ -51,24 +50,6 @@ export class DocumentWriter {
   async close(): Promise<void> {
     await this.#clients.close()
   }
-}
-
-async function readDocuments(job: DeliverJob) {
-  const documents: PendingDocument[] = []
-  const refused: RecordFailure[] = []
-  for await (const records of job.records()) {
-    for (const { ordinal, data } of records) {
-      try {
-        documents.push(toDocument(data, ordinal, encodeRecordId(job.batch.batchId, ordinal)))
-      } catch (error) {
-        if (!(error instanceof InvalidRecord)) throw error
-        const { message: errorMessage } = error
-        const errorCode = 'MongoDB.InvalidRecord'
-        refused.push({ ordinal, errorCode, errorMessage, retryable: false, effect: 'none' })
-      }
-    }
-  }
-  return { documents, refused }
 }
 
 /** @throws DeliveryError */

@@ -10,7 +10,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { BatchId } from '../../src/batch.ts'
-import type { DeliverJob, RecordFailure } from '../../src/destination.ts'
+import type { ExplainJob, RecordFailure } from '../../src/destination.ts'
 import { encodeRecordId } from '../../src/record.ts'
 import type { DocumentsTarget } from './document-outputs.ts'
 
@@ -41,7 +41,9 @@ export function documentId(
 }
 
 /** What is pending of the output, which is what one request holds. */
-export async function bulkDocuments(job: DeliverJob): Promise<BulkDocuments> {
+export async function bulkDocuments(
+  job: Pick<ExplainJob, 'batch' | 'output' | 'records'>,
+): Promise<BulkDocuments> {
   const target = job.output.target as DocumentsTarget
   const documents: Document[] = []
   const refused: RecordFailure[] = []

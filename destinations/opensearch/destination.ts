@@ -6,10 +6,12 @@ import type {
   DestinationContext,
   EncodedOutput,
   EncodeJob,
+  ExplainJob,
   FailurePolicy,
   RecordFailure,
 } from '../../src/destination.ts'
 import { DeliveryError } from '../../src/destination.ts'
+import type { ExplainedRecords } from '../../src/explanation.ts'
 import type { FrozenOutput } from '../../src/manifest.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
 import { planBackup } from '../../src/objects/delivery-configuration.ts'
@@ -23,6 +25,7 @@ import type { OpenSearchConfiguration } from './configuration.ts'
 import { DELIVERY_RULES, endpointOf } from './configuration.ts'
 import { DocumentOutputs, documentIdsOf, DOCUMENTS_KIND } from './document-outputs.ts'
 import type { DocumentsTarget } from './document-outputs.ts'
+import { explainDocuments } from './explain-documents.ts'
 import type { Variant } from './variant.ts'
 
 /** The backup comes first, so that its name does not depend on how many requests there are. */
@@ -60,6 +63,10 @@ export class OpenSearchDestination implements Destination {
     if (documents.length === 0) return refused
     const endpoint = endpointOf(configurationOf(job.currentStream))
     return [...refused, ...(await this.#index(endpoint, documents, job.signal))]
+  }
+
+  async explain(job: ExplainJob): Promise<ExplainedRecords> {
+    return await explainDocuments(job)
   }
 
   failurePolicy(stream: DeliveryStream): FailurePolicy {

@@ -6,11 +6,14 @@ import type {
   DestinationContext,
   EncodedOutput,
   EncodeJob,
+  ExplainJob,
   FailurePolicy,
   RecordFailure,
 } from '../../src/destination.ts'
+import type { ExplainedRecords } from '../../src/explanation.ts'
 import { encodeObjects, putObject } from '../../src/objects/object-outputs.ts'
 import type { RedshiftConfiguration } from './configuration.ts'
+import { explainPostgresRows, explainRedshiftCopy } from './explain-rows.ts'
 import { databaseFailure } from './failure.ts'
 import { encodeLoad, planManifest, planObjects } from './plan.ts'
 import { POSTGRES_COPY_KIND, REDSHIFT_COPY_KIND, STAGING_KIND } from './plan.ts'
@@ -29,6 +32,9 @@ const LOADS: ReadonlyMap<string, Load> = new Map([
   // A COPY waits in the cluster's queue, and then reads a whole batch.
   [REDSHIFT_COPY_KIND, { run: loadIntoRedshift, statementMsMax: 900_000 }],
 ])
+
+/** For a look at a table's columns. */
+const LOOK_MS_MAX = 15_000
 
 export class RedshiftDestination implements Destination {
   readonly #context: DestinationContext
@@ -54,6 +60,13 @@ export class RedshiftDestination implements Destination {
     return []
   }
 
+  async explain(job: ExplainJob): Promise<ExplainedRecords> {
+    if (job.output.kind === REDSHIFT_COPY_KIND) return await explainRedshiftCopy(job)
+    return await this.#inSession(job.stream, job.signal, LOOK_MS_MAX, (session) =>
+      explainPostgresRows(session, job, this.#context),
+    )
+  }
+
   failurePolicy({ destination }: DeliveryStream): FailurePolicy {
     const { RetryOptions } = destination as RedshiftConfiguration
     return {
@@ -68,9 +81,20 @@ export class RedshiftDestination implements Destination {
   async close(): Promise<void> {}
 
   async #load(job: DeliverJob, { run, statementMsMax }: Load): Promise<readonly RecordFailure[]> {
+    return await this.#inSession(job.currentStream, job.signal, statementMsMax, (session) =>
+      run(session, job, this.#context),
+    )
+  }
+
+  /** @throws DeliveryError */
+  async #inSession<Result>(
+    stream: DeliveryStream,
+    signal: AbortSignal,
+    statementMsMax: number,
+    work: (session: Session) => Promise<Result>,
+  ): Promise<Result> {
     const { connections, clock } = this.#context
-    const configuration = job.currentStream.destination as RedshiftConfiguration
-    const { signal } = job
+    const configuration = stream.destination as RedshiftConfiguration
     let session: Session
     try {
       session = await Session.open({ configuration, connections, clock, signal, statementMsMax })
@@ -78,7 +102,7 @@ export class RedshiftDestination implements Destination {
       throw databaseFailure('connect to the database', error, 'none')
     }
     try {
-      return await run(session, job, this.#context)
+      return await work(session)
     } finally {
       await session.close()
     }

@@ -108,7 +108,11 @@ async function loadUncommitted(
   return refused
 }
 
-async function copyOptions(
+/**
+ * CopyOptions, with the paths that they name in an object.
+ * @throws DeliveryError
+ */
+export async function copyOptions(
   text: string,
   { objectReader }: DestinationContext,
   signal: AbortSignal,
@@ -154,7 +158,8 @@ async function loadRecords(
   )
 }
 
-function checkPaths({ jsonPaths }: CopyOptions, columns: readonly Column[]): void {
+/** @throws DeliveryError */
+export function checkPaths({ jsonPaths }: CopyOptions, columns: readonly Column[]): void {
   if (typeof jsonPaths === 'string' || jsonPaths.length === columns.length) return
   throw new DeliveryError(
     'Redshift.IncorrectJsonPathsFile',

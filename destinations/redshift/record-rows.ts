@@ -20,6 +20,26 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 /**
+ * The rows of a record, none of an empty one: a value for each column, as Postgres reads it.
+ * @throws RowRefused
+ */
+export function recordRows(
+  data: Buffer,
+  columns: readonly Column[],
+  options: CopyOptions,
+): readonly (readonly (string | null)[])[] {
+  return fieldsOf(decode(data), columns, options).map((fields) =>
+    fill(fields, columns, options).map((field, index) => {
+      const column = columns[index]
+      if (column === undefined) return field
+      const value = valueOf(field, column, options)
+      if (value === null) checkKey(column, options)
+      return value
+    }),
+  )
+}
+
+/**
  * The lines of a record, each without its end; none of an empty one.
  * @throws RowRefused
  */
@@ -28,17 +48,9 @@ export function recordLines(
   columns: readonly Column[],
   options: CopyOptions,
 ): readonly string[] {
-  return fieldsOf(decode(data), columns, options).map((fields) => {
-    const values = fill(fields, columns, options)
-    return values
-      .map((field, index) => {
-        const column = columns[index]
-        const value = column === undefined ? field : valueOf(field, column, options)
-        if (value === null && column !== undefined) checkKey(column, options)
-        return value === null ? '\\N' : escape(value)
-      })
-      .join('\t')
-  })
+  return recordRows(data, columns, options).map((row) =>
+    row.map((value) => (value === null ? '\\N' : escape(value))).join('\t'),
+  )
 }
 
 function decode(data: Buffer): string {

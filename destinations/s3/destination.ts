@@ -5,12 +5,16 @@ import type {
   Destination,
   EncodedOutput,
   EncodeJob,
+  ExplainJob,
   RecordFailure,
 } from '../../src/destination.ts'
+import type { ExplainedRecords } from '../../src/explanation.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
+import { explainRows } from '../../src/objects/explain-rows.ts'
 import { encodeObjects, putObject } from '../../src/objects/object-outputs.ts'
 import type { ObjectPlan } from '../../src/objects/object-plan.ts'
 import type { PartitionRules } from '../../src/partition.ts'
+import type { TableSchema } from '../../src/table-schema.ts'
 import { planOutputs, planPartitioning } from './plan.ts'
 
 const PLAN_COUNT_MAX = 1_000
@@ -36,6 +40,13 @@ export class S3Destination implements Destination {
     assert(plan !== undefined, `no output ${job.output.kind}`)
     await putObject(this.#objectStore, plan.configuration, job)
     return []
+  }
+
+  /** Of Parquet the rows; other objects are what they are. */
+  async explain(job: ExplainJob): Promise<ExplainedRecords | undefined> {
+    const plan = this.#plan(job.stream).find(({ kind }) => kind === job.output.kind)
+    if (plan?.conversion === undefined) return undefined
+    return await explainRows(job, job.tableSchema as TableSchema, plan.conversion)
   }
 
   partitioning(stream: DeliveryStream): PartitionRules | undefined {

@@ -104,6 +104,11 @@ function checkKeys(configuration: PartitionedConfiguration): void {
       'Prefix uses partitionKeyFromLambda, but there is no Lambda processor',
     )
   }
+  if (fromLambda.length > 0 && enabledProcessor(processing, 'SQL') !== undefined) {
+    throw new ConfigurationError(
+      'Prefix uses partitionKeyFromLambda, but the rows of a SQL processor have no keys of a Lambda',
+    )
+  }
   const extraction = enabledProcessor(processing, 'MetadataExtraction')
   if (extraction !== undefined) {
     checkQuery(parameterValue(extraction, 'MetadataExtractionQuery') ?? '', fromQuery)

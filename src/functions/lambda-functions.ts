@@ -101,7 +101,7 @@ export class LambdaFunctions {
     return await withDeadline({ clock, timeoutMs, signal }, async (ended) => {
       try {
         const client = await this.#client(region || this.#options.region)
-        await this.#requireCredentials(client)
+        await this.#requireCredentials(client, ended)
         return await work(client, ended)
       } catch (error) {
         if (ended.aborted || error instanceof InvocationError) throw error
@@ -111,8 +111,7 @@ export class LambdaFunctions {
   }
 
   /** Where there are none, the chain may look for them on the network, which is not there either. */
-  async #requireCredentials(client: LambdaClient): Promise<void> {
-    const signal = new AbortController().signal
+  async #requireCredentials(client: LambdaClient, signal: AbortSignal): Promise<void> {
     const deadline = { clock: this.#options.clock, timeoutMs: CREDENTIALS_TIMEOUT_MS, signal }
     await withDeadline(deadline, async (ended) => {
       const { promise: late, reject } = Promise.withResolvers<never>()

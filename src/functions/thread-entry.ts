@@ -7,14 +7,13 @@ import { registerHooks } from 'node:module'
 import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../base/clock.ts'
+import { ANSWER_BYTES_MAX } from './function-answer.ts'
 import { BoundedLog, redirectConsole } from './thread-console.ts'
 import type { Invocation, ThreadData, ThreadFailure, ThreadMessage } from './thread-protocol.ts'
 
 type Callback = (error: unknown, answer?: unknown) => void
 type Handler = (event: unknown, context: object, callback: Callback) => unknown
 
-/** Lambda's own limit: 6 MiB and a little. */
-const ANSWER_BYTES_MAX = 6 * 1024 * 1024 + 100
 const MESSAGE_CHARACTERS_MAX = 2_000
 
 assert(parentPort !== null)

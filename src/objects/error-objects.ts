@@ -12,6 +12,7 @@ import type { ErrorOutputType } from '../processor.ts'
 import { errorConfiguration, nameErrorObject } from './error-object-names.ts'
 import { outputUuid } from './object-key.ts'
 import { putObject } from './object-outputs.ts'
+import { compressedContent } from './object-plan.ts'
 import { refusedLines } from './refused-lines.ts'
 
 /** Beyond the indexes of a destination's outputs that are not partitions. */
@@ -44,7 +45,9 @@ export class ErrorObjects implements ErrorOutput {
       }),
     )
     const target = nameErrorObject(job, errorOutputType, OUTPUT_INDEX)
-    return { kind: ERROR_OUTPUT_KIND, target, accounting: 'errored', recordCount, content }
+    const accounting = 'errored'
+    const format = compressedContent(errorConfiguration(job.stream))
+    return { kind: ERROR_OUTPUT_KIND, target, accounting, recordCount, content, ...format }
   }
 
   async encodeProcessingErrors(job: ProcessingErrorsJob): Promise<EncodedOutput> {
@@ -57,6 +60,7 @@ export class ErrorObjects implements ErrorOutput {
       recordCount,
       range: { from: 0, to: recordCount },
       content: await encodeLines(job, outputIndex, lines),
+      ...compressedContent(errorConfiguration(job.stream)),
     }
   }
 

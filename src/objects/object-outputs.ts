@@ -5,6 +5,7 @@ import type { DeliverJob, EncodedOutput, EncodeJob } from '../destination.ts'
 import { COMPRESSION_FORMATS } from '../formats/compression.ts'
 import type { FrozenOutput } from '../manifest.ts'
 import type { ObjectStore } from '../object-store.ts'
+import { contentFormat } from './object-plan.ts'
 import type { ObjectPlan, S3Target } from './object-plan.ts'
 import { encodePartitions } from './partition-objects.ts'
 import { openRecordEncoder } from './record-encoder.ts'
@@ -88,6 +89,7 @@ class ObjectEncoding {
       // Its ordinals are those of the accepted records, and not of the batch as it is delivered.
       ...(isBackup && { range }),
       content,
+      ...contentFormat(this.#plan),
     }
   }
 

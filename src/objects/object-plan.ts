@@ -5,6 +5,7 @@
 import type { JsonObject } from '../base/json.ts'
 import type { BatchId } from '../batch.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
+import type { EncodedOutput } from '../destination.ts'
 import { COMPRESSION_FORMATS } from '../formats/compression.ts'
 import type { Accounting } from '../manifest.ts'
 import type { PartitionKeys } from '../partition.ts'
@@ -71,6 +72,21 @@ export function planObject(stream: DeliveryStream, options: ObjectPlanOptions): 
     target: ({ batchId, firstArrivalMs: arrivalMs, outputIndex = ownIndex, partitionKeys }) =>
       name({ batchId, outputIndex, arrivalMs, ...(partitionKeys && { partitionKeys }) }),
   }
+}
+
+/** How the bytes of the plan's objects are to be read. */
+export function contentFormat({
+  configuration,
+  conversion,
+}: ObjectPlan): Pick<EncodedOutput, 'contentFormat'> {
+  if (conversion !== undefined) return { contentFormat: 'PARQUET' }
+  return compressedContent(configuration)
+}
+
+export function compressedContent({
+  CompressionFormat: contentFormat,
+}: S3Configuration): Pick<EncodedOutput, 'contentFormat'> {
+  return contentFormat === 'UNCOMPRESSED' ? {} : { contentFormat }
 }
 
 export interface ObjectNaming {

@@ -139,20 +139,20 @@ test('row groups end where memory would grow beyond bounds, wherever chunks do',
     return metadata.row_groups.map(({ num_rows }) => Number(num_rows))
   }
   // By rows, also of one record.
-  expect(await groups({ a: 'int' }, [['{}'.repeat(70_000)]])).toEqual([65_536, 4464])
+  expect(await groups({ a: 'int' }, [['{}'.repeat(33_000)]])).toEqual([32_768, 232])
   // By values: 2^22 of them.
   const wide = Object.fromEntries(Array.from({ length: 4096 }, (_, index) => [`c${index}`, 'int']))
   expect(await groups(wide, [['{}'.repeat(1025)]])).toEqual([1024, 1])
-  // By bytes: 16 MiB of records.
+  // By bytes: 8 MiB of records.
   const large = `{"a":1,"x":"${'x'.repeat(1024 * 1024)}"}`
-  const records = Array.from({ length: 17 }, () => large)
-  expect(await groups({ a: 'int' }, [records])).toEqual([16, 1])
+  const records = Array.from({ length: 9 }, () => large)
+  expect(await groups({ a: 'int' }, [records])).toEqual([8, 1])
   expect(
     await groups(
       { a: 'int' },
       records.map((record) => [record]),
     ),
-  ).toEqual([16, 1])
+  ).toEqual([8, 1])
 })
 
 test('the same records give the same bytes, however they come in chunks', async () => {

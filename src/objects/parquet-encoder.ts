@@ -21,8 +21,8 @@ export interface ParquetEncoderOptions {
 const MIB = 1024 * 1024
 const PAGE_BYTES_DEFAULT = MIB
 /** A row group ends when one of these is reached, so that its memory is bounded. */
-const GROUP_ROWS_MAX = 65_536
-const GROUP_RECORD_BYTES_MAX = 16 * MIB
+const GROUP_ROWS_MAX = 32_768
+const GROUP_RECORD_BYTES_MAX = 8 * MIB
 const GROUP_VALUES_MAX = 4 * MIB
 
 /**

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert'
 import type { EncodedOutput, EncodeJob, Partition } from '../destination.ts'
+import { contentFormat } from './object-plan.ts'
 import type { ObjectPlan } from './object-plan.ts'
 import { openRecordEncoder } from './record-encoder.ts'
 import { SharedSpool } from './shared-spool.ts'
@@ -38,6 +39,7 @@ export async function encodePartitions(
       target: frozen?.[index]?.target ?? plan.target(subject),
       accounting,
       content: await encoder.finish(),
+      ...contentFormat(plan),
       recordCount: encoder.recordCount,
       range,
     })

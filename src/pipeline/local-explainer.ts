@@ -4,25 +4,19 @@ import { BatchIds } from '../batch.ts'
 import type { SealedBatch } from '../batch.ts'
 import { chunkDataBytes, chunkOf } from '../chunk.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
-import type { Destination, EncodedOutput, OpenedSpool } from '../destination.ts'
+import type { BatchRecord, Destination, EncodedOutput, OpenedSpool } from '../destination.ts'
 import type { ErrorOutput } from '../error-output.ts'
-import type {
-  ExplainedItem,
-  ExplainedOutput,
-  ExplainedRecord,
-  ExplainedStage,
-  Explainer,
-  Explanation,
-} from '../explanation.ts'
-import type { Failure } from '../delivery-queue.ts'
-import type { Processor } from '../processor.ts'
-import type { ProcessorTools, Stage } from '../processors/index.ts'
+import { EXPLAINED_MAX } from '../explanation.ts'
+import type { ExplainedOutput, Explainer, Explanation } from '../explanation.ts'
+import type { ProcessorTools } from '../processors/index.ts'
 import { AttemptSpools } from './attempt-spools.ts'
 import { encodeBatch } from './batch-encoding.ts'
+import { explainContent } from './explained-content.ts'
 import { HeldBatch } from './held-batch.ts'
 import { pendingRecords } from './pending-records.ts'
 import type { BatchSource } from './processed-batch.ts'
 import { Processing } from './processing.ts'
+import { StageWatch } from './stage-watch.ts'
 
 export interface LocalExplainerOptions {
   readonly destinations: ReadonlyMap<string, Destination>
@@ -31,8 +25,6 @@ export interface LocalExplainerOptions {
   readonly openSpool: () => OpenedSpool
   readonly clock: Clock
 }
-
-const CONTENT_BYTES_MAX = 64 * 1024
 
 /** Takes a record through the same code that delivers, as a batch of its own in memory. */
 export class LocalExplainer implements Explainer {
@@ -78,9 +70,14 @@ export class LocalExplainer implements Explainer {
         openSpool: () => spools.add(openSpool()),
       })
       const job = { stream, source, destination, signal }
+      const explained: ExplainedOutput[] = []
+      for (const output of outputs.slice(0, EXPLAINED_MAX)) {
+        explained.push(await explainOutput(output, job))
+      }
       return {
         stages: stages.map((watch) => watch.seen()),
-        outputs: await Promise.all(outputs.map((output) => explainOutput(output, job))),
+        outputs: explained,
+        outputCount: outputs.length,
       }
     } finally {
       await spools.dispose()
@@ -111,75 +108,49 @@ interface OutputJob {
 }
 
 async function explainOutput(output: EncodedOutput, job: OutputJob): Promise<ExplainedOutput> {
-  const { kind, accounting, target, recordCount, content } = output
-  const records = accounting === 'delivered' ? await itemsOf(output, job) : undefined
+  const { kind, accounting, target, recordCount, content, contentFormat } = output
+  const records = accounting === 'delivered' ? await recordsOf(output, job) : undefined
   return {
     kind,
     accounting,
     target,
     recordCount,
     sizeBytes: content?.sizeBytes ?? 0,
-    ...(content !== undefined && {
-      content: await content.read(0, Math.min(content.sizeBytes, CONTENT_BYTES_MAX)),
-    }),
+    ...(content !== undefined && { content: await explainContent(content, contentFormat) }),
     ...(records !== undefined && { records }),
   }
 }
 
-async function itemsOf(
+async function recordsOf(
   output: EncodedOutput,
   { stream, source, destination, signal }: OutputJob,
-): Promise<readonly ExplainedItem[] | undefined> {
-  return destination.explain?.({
+): Promise<ExplainedOutput['records']> {
+  const { from, to } = output.range ?? { from: 0, to: Infinity }
+  const isPending = (ordinal: number): boolean => ordinal >= from && ordinal < to
+  const tableSchema = source.processing?.forEncoding().tableSchema
+  const explained = await destination.explain?.({
     batch: source.batch,
     output,
     stream,
-    currentStream: stream,
-    formerSha256s: [],
-    earlierAttempts: 0,
-    records: () => pendingRecords(source.read(output.range), { isPending: () => true }),
     signal,
+    records: () => firstRecords(pendingRecords(source.read(output.range), { isPending })),
+    ...(tableSchema !== undefined && { tableSchema }),
   })
+  if (explained === undefined) return undefined
+  const { items, refused } = explained
+  const refusals = refused.map(({ ordinal, errorCode, errorMessage }) => {
+    return { ordinal, refusal: { errorCode, errorMessage } }
+  })
+  return [...items, ...refusals].toSorted((left, right) => left.ordinal - right.ordinal)
 }
 
-/** Notes what comes out of a stage. */
-class StageWatch implements Processor {
-  readonly #stage: Stage
-  readonly #records: ExplainedRecord[] = []
-  readonly #failures: Failure[] = []
-  #droppedCount = 0
-
-  constructor(stage: Stage) {
-    this.#stage = stage
-  }
-
-  seen(): ExplainedStage {
-    return {
-      name: this.#stage.name,
-      records: this.#records,
-      failures: this.#failures,
-      droppedCount: this.#droppedCount,
-    }
-  }
-
-  async *process(...[records, job]: Parameters<Processor['process']>) {
-    const watched = {
-      ...job,
-      fail: (...[record, failure]: Parameters<typeof job.fail>) => {
-        const { errorCode, errorMessage } = failure
-        this.#failures.push({ errorCode, errorMessage })
-        job.fail(record, failure)
-      },
-      drop: (...[record]: Parameters<typeof job.drop>) => {
-        this.#droppedCount += 1
-        job.drop(record)
-      },
-    }
-    for await (const group of this.#stage.processor.process(records, watched)) {
-      for (const { data, keys } of group) {
-        this.#records.push({ data: Buffer.from(data), ...(keys !== undefined && { keys }) })
-      }
-      yield group
-    }
+async function* firstRecords(
+  groups: AsyncIterable<readonly BatchRecord[]>,
+): AsyncGenerator<readonly BatchRecord[]> {
+  let left = EXPLAINED_MAX
+  for await (const group of groups) {
+    yield group.slice(0, left)
+    left -= group.length
+    if (left <= 0) return
   }
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../base/json.ts'
-import { ConfigurationError } from '../destination.ts'
+import { checkFormatConversion } from '../processors/format-conversion.ts'
 import type { ProcessorTools } from '../processors/index.ts'
 import { processingPlan } from '../processors/processing-plan.ts'
 
@@ -16,12 +16,5 @@ export async function checkProcessing(
   if (plan?.lambda !== undefined) await functions.find(plan.lambda.arn)
   if (plan?.sql !== undefined) await sql.check(plan.sql.query)
   if (plan?.metadataExtraction !== undefined) await jq.check(plan.metadataExtraction.query)
-  const schema = plan?.conversion?.['SchemaConfiguration']
-  if (schema === undefined) return
-  try {
-    await tables.schema(schema as JsonObject)
-  } catch (cause) {
-    if (cause instanceof ConfigurationError) throw cause
-    throw new ConfigurationError((cause as Error).message, { cause })
-  }
+  if (plan?.conversion !== undefined) await checkFormatConversion(plan.conversion, tables)
 }

@@ -36,10 +36,12 @@ export type ParquetSerDe = {
   readonly Compression?: 'UNCOMPRESSED' | 'GZIP' | 'SNAPPY'
   /** Of a page before it is compressed; omitted: 1 MiB. */
   readonly PageSizeBytes?: number
+  /** Omitted: false. */
   readonly EnableDictionaryCompression?: boolean
   /** An upper bound of a row group. The least that may be asked for is more than ours ever are. */
   readonly BlockSizeBytes?: number
   readonly MaxPaddingBytes?: number
+  /** Pages are those of version 2, whichever is asked for; readers take both. */
   readonly WriterVersion?: 'V1' | 'V2'
 }
 

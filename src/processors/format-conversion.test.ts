@@ -5,7 +5,7 @@ import { ConfigurationError, DeliveryError } from '../destination.ts'
 import type { Processor } from '../processor.ts'
 import { encodeRecordId } from '../record.ts'
 import type { TableSchema, Tables } from '../table-schema.ts'
-import { formatConversion } from './format-conversion.ts'
+import { checkFormatConversion, formatConversion } from './format-conversion.ts'
 
 const SCHEMA: TableSchema = {
   catalogId: '000000000000',
@@ -18,15 +18,19 @@ const SCHEMA: TableSchema = {
 const DESERIALIZER = { OpenXJsonSerDe: {} }
 const clock = new ManualClock()
 
+const CONFIGURATION = {
+  Enabled: true,
+  SchemaConfiguration: { RoleARN: 'r', DatabaseName: 'd', TableName: 't' },
+  InputFormatConfiguration: { Deserializer: DESERIALIZER },
+  OutputFormatConfiguration: { Serializer: { ParquetSerDe: {} } },
+}
+
+function tablesOf(schema: () => Promise<TableSchema>): Tables {
+  return { schema, close: () => Promise.resolve() }
+}
+
 function conversion(schema: () => Promise<TableSchema>): Processor {
-  const tables: Tables = { schema, close: () => Promise.resolve() }
-  const configuration = {
-    Enabled: true,
-    SchemaConfiguration: { RoleARN: 'r', DatabaseName: 'd', TableName: 't' },
-    InputFormatConfiguration: { Deserializer: DESERIALIZER },
-    OutputFormatConfiguration: { Serializer: { ParquetSerDe: {} } },
-  }
-  return formatConversion({ configuration, tables, clock })
+  return formatConversion({ configuration: CONFIGURATION, tables: tablesOf(schema), clock })
 }
 
 test('records that rows can be made of go on as they are; the others fail with what is wrong', async () => {
@@ -128,4 +132,12 @@ test.each<[string, () => Promise<TableSchema>, object]>([
   )
   expect(failure).toBeInstanceOf(DeliveryError)
   expect(failure).toMatchObject({ ...expected, retryable: true, effect: 'none' })
+  // A stream that would wait from its first batch on is not made.
+  const check = checkFormatConversion(CONFIGURATION, tablesOf(schema))
+  await expect(check).rejects.toBeInstanceOf(ConfigurationError)
+})
+
+test('a table that records can be converted to is one that a stream can be made with', async () => {
+  const tables = tablesOf(() => Promise.resolve(SCHEMA))
+  await expect(checkFormatConversion(CONFIGURATION, tables)).resolves.toBeUndefined()
 })

@@ -56,6 +56,24 @@ export function formatConversion(options: FormatConversionOptions): Processor {
   }
 }
 
+/**
+ * Whether records can be converted to the table that a configuration names, as it is now.
+ * @throws ConfigurationError
+ */
+export async function checkFormatConversion(
+  configuration: JsonObject,
+  tables: Tables,
+): Promise<void> {
+  const { SchemaConfiguration, InputFormatConfiguration } = configuration as FormatConversion
+  try {
+    const schema = await tables.schema(SchemaConfiguration)
+    void new RowReader(schema, InputFormatConfiguration.Deserializer)
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error
+    throw new ConfigurationError(messageOf(error), { cause: error })
+  }
+}
+
 /** Why no rows can be made of a record. */
 function problemOf(
   data: Buffer,

@@ -1,5 +1,4 @@
 /** Hive's types, as a Glue table's columns have them, e.g. `struct<a:int,b:array<decimal(10,2)>>`. */
-
 import type { TableSchema } from '../table-schema.ts'
 
 /** A table that can't be converted to; it is an operator's to mend. */
@@ -20,7 +19,10 @@ export interface HiveField {
   readonly type: HiveType
 }
 
-/** Columns of a table, their types read. @throws InvalidSchema */
+/**
+ * A table's columns, their types read.
+ * @throws InvalidSchema
+ */
 export function tableFields({ columns, tableName }: TableSchema): readonly HiveField[] {
   if (columns.length === 0) throw new InvalidSchema(`The table ${tableName} has no columns`)
   const names = columns.map(({ name }) => name.toLowerCase())
@@ -55,6 +57,8 @@ const SIMPLE_KINDS = [
   'timestamp',
 ] as const
 
+/** What the text of a JSON key can't stand for. */
+const NO_KEYS: readonly HiveType['kind'][] = ['array', 'map', 'struct', 'binary']
 const NESTING_MAX = 64
 const LENGTH_MAX = { varchar: 65_535, char: 255 }
 const PRECISION_MAX = 38
@@ -102,7 +106,7 @@ class TypeParser {
       }
       case 'map': {
         const [key, value] = this.#between(() => this.#type(depth + 1), 2) as [HiveType, HiveType]
-        if ('element' in key || 'key' in key || 'fields' in key || key.kind === 'binary') {
+        if (NO_KEYS.includes(key.kind)) {
           this.#refuse(`a map's key can't be ${key.kind}`)
         }
         return { kind: 'map', key, value }

@@ -15,8 +15,8 @@ export interface JqCheck {
 export interface JqRun {
   readonly kind: 'run'
   readonly query: string
-  /** The records, one after the other. */
-  readonly bytes: Uint8Array
+  /** The records, one after the other; all of a buffer, which is handed over. */
+  readonly bytes: Uint8Array<ArrayBuffer>
   /** Where each of them ends. */
   readonly ends: readonly number[]
 }

@@ -67,7 +67,7 @@ describe('a query', () => {
     ['"bye" | halt_error', '1', { error: 'bye' }],
     ['input', '1', { error: 'break' }],
     ['. # comment', '1', { value: 1 }],
-    ['"x" * 20000', '1', { error: "The query's result is larger than 16384 bytes" }],
+    ['"x" * 20000', '1', { error: "The query's result is longer than 16384 characters" }],
   ])('%s of %s', async (query, input, result) => {
     expect(await run(query, [input])).toEqual([result])
   })
@@ -166,6 +166,16 @@ test.each([
 test('what a query says besides its result is passed over', async () => {
   expect(await run('debug | stderr | .', ['1'])).toEqual([{ value: 1 }])
   expect(await run('("x" * 100000) | debug | 1', ['1', '2'])).toEqual([{ value: 1 }, { value: 1 }])
+  expect(await run('("x" * 100000) | halt_error', ['1'])).toEqual([{ error: 'x'.repeat(4096) }])
+})
+
+test('an engine that is closed gives up its runs', async () => {
+  const engine = new JqEngine(tools)
+  const running = engine.run('until(false; .)', [Buffer.from('1')])
+  const closed = engine.close()
+  await expect(running).rejects.toThrow('Cannot run jq: the engine is closed')
+  await closed
+  await expect(engine.check('.')).rejects.toThrow('Cannot run jq: the engine is closed')
 })
 
 test('a query that spoils everything is given up', async () => {
@@ -181,25 +191,26 @@ test('a query that spoils everything is given up', async () => {
 })
 
 test('a query that had to be stopped holds up no other', async () => {
-  const { promise: stopped, resolve } = Promise.withResolvers<object>()
-  const logger: Logger = { ...silentLogger, warn: (fields) => resolve(fields) }
+  const stops: object[] = []
+  const { promise: firstStop, resolve } = Promise.withResolvers<void>()
+  const warn = (fields: object): void => {
+    stops.push(fields)
+    resolve()
+  }
+  const logger: Logger = { ...silentLogger, warn }
   const engine = new JqEngine({ clock: systemClock, logger, timeoutMs: 2000 })
-  let isOver = false
-  const given = new AbortController()
-  const hostile = engine
-    .run('until(false; .)', Array(10).fill(Buffer.from('1')), given.signal)
-    .catch((error: unknown) => error)
-    .finally(() => (isOver = true))
-  expect(await stopped).toEqual({
-    query: 'until(false; .)',
-    reason: 'jq was stopped: it took more than 2000 ms',
-    recordCount: 10,
-  })
-  expect(await engine.run('.', [Buffer.from('1')])).toEqual([{ value: 1 }])
-  expect(isOver).toBe(false)
-  const reason = new Error('The process ends')
-  given.abort(reason)
-  expect(await hostile).toBe(reason)
+  const ending = new AbortController()
+  const ones = Array.from({ length: 10 }, () => Buffer.from('1'))
+  const hostile = Promise.allSettled([engine.run('until(false; .)', ones, ending.signal)])
+  await firstStop
+  const reason = 'jq was stopped: it took more than 2000 ms'
+  expect(stops).toEqual([{ query: 'until(false; .)', reason, recordCount: 10 }])
+  for (let runs = 0; runs < 10; runs += 1) await engine.run('.', ones)
+  // In one thread, each of the runs would have waited for another stop.
+  expect(stops.length).toBeLessThan(5)
+  const end = new Error('The process ends')
+  ending.abort(end)
+  expect(await hostile).toEqual([{ status: 'rejected', reason: end }])
   await engine.close()
 })
 

@@ -4,8 +4,8 @@
  *
  * What that costs is bounded: a call may take `timeoutMs`; the records of a run that have calls of their
  * own may take six times that, together, and what is left of the run then fails. A query that had to
- * be stopped has its calls in a second thread until a run of it comes through: it holds up the queries of
- * others but once.
+ * be stopped has its calls in a second thread until a run of it comes through, so that it holds up other
+ * queries for one call only.
  */
 import { strict as assert } from 'node:assert'
 import type { Clock } from '../base/clock.ts'
@@ -95,7 +95,7 @@ export class JqEngine {
     return results
   }
 
-  /** Ends the threads when the calls so far are over. */
+  /** Ends the threads. Runs under way are given up and throw, as do later ones. */
   async close(): Promise<void> {
     await Promise.all([this.#worker.close(), this.#suspectWorker.close()])
   }
@@ -167,7 +167,6 @@ function* calls(inputs: readonly Buffer[]): Iterable<readonly Buffer[]> {
 function runCall(query: string, inputs: readonly Buffer[]): JqCall {
   let end = 0
   const ends = inputs.map((input) => (end += input.byteLength))
-  // Not from the pool, whose other bytes would go to the thread, too.
   const bytes = new Uint8Array(end)
   for (const [index, input] of inputs.entries()) bytes.set(input, ends[index - 1] ?? 0)
   return { kind: 'run', query, bytes, ends }

@@ -91,15 +91,15 @@ export class Jq {
     return this.#stdout.text()
   }
 
-  /** With our own hands on what memory jq takes and what it prints. */
-  #instantiate(module: WebAssembly.Module, { env }: Imports): WebAssembly.Instance {
+  /** What memory jq takes and what it prints passes through our hands. */
+  #instantiate(module: object, { env }: Imports): WebAssembly.Instance {
     const limited = {
       ...env,
       emscripten_resize_heap: (sizeBytes: number): number => {
-        if (sizeBytes >>> 0 <= this.#limits.memoryBytes)
-          return env.emscripten_resize_heap(sizeBytes)
+        const { memoryBytes } = this.#limits
+        if (sizeBytes >>> 0 <= memoryBytes) return env.emscripten_resize_heap(sizeBytes)
         // jq aborts when it gets no memory.
-        this.#beyond = `it took more than ${this.#limits.memoryBytes} bytes of memory`
+        this.#beyond = `it took more than ${memoryBytes} bytes of memory`
         return 0
       },
       fd_write: (file: number, vectors: number, count: number, writtenAt: number): number => {
@@ -144,18 +144,17 @@ class BoundedOutput {
     this.#bytesMax = bytesMax
   }
 
-  /** Whether there was room; otherwise nothing is taken. */
+  /** Takes what there is room for; returns whether that was all. */
   append(bytes: Buffer): boolean {
-    const length = this.#length + bytes.byteLength
-    if (length > this.#bytesMax) return false
+    const length = Math.min(this.#length + bytes.byteLength, this.#bytesMax)
     if (length > this.#bytes.byteLength) {
-      const larger = Buffer.alloc(Math.min(this.#bytesMax, Math.max(length * 2, 4096)))
+      const larger = Buffer.alloc(Math.min(Math.max(length * 2, 4096), this.#bytesMax))
       this.#bytes.copy(larger, 0, 0, this.#length)
       this.#bytes = larger
     }
-    bytes.copy(this.#bytes, this.#length)
+    const taken = bytes.copy(this.#bytes, this.#length, 0, length - this.#length)
     this.#length = length
-    return true
+    return taken === bytes.byteLength
   }
 
   text(): string {

@@ -59,6 +59,7 @@ test.each([
   [String.raw`{a:."\u0061"}`],
   ['{a:.x # comment\n}'],
   ['{"a:.x}'],
+  ['{a:\u00a0.x}'],
 ])('%s is left to jq', (query) => {
   expect(compilePaths(query)).toBe(undefined)
 })

@@ -23,14 +23,15 @@ interface Member {
   readonly path: readonly Step[]
 }
 
+const BLANK = String.raw`[ \t\r\n]*`
 const NAME = '[A-Za-z_][A-Za-z0-9_]*'
 const TEXT = String.raw`"[^"\\\p{Cc}]*"`
 const DOTTED = String.raw`\.(?:${NAME}|${TEXT})`
 const BRACKETED = String.raw`\[(?:${TEXT}|-?[0-9]{1,9})\]`
 const PATH = String.raw`(?:\.${BRACKETED}|${DOTTED})(?:${BRACKETED}|${DOTTED})*|\.`
-const MEMBER = String.raw`\s*(?<key>${NAME}|${TEXT})\s*:\s*(?<path>${PATH})\s*`
+const MEMBER = String.raw`${BLANK}(?<key>${NAME}|${TEXT})${BLANK}:${BLANK}(?<path>${PATH})${BLANK}`
 const QUERY = new RegExp(
-  String.raw`^\s*\{${MEMBER}(?:,${MEMBER})*\}\s*$`.replaceAll(/\?<\w+>/g, '?:'),
+  String.raw`^${BLANK}\{${MEMBER}(?:,${MEMBER})*\}${BLANK}$`.replaceAll(/\?<\w+>/g, '?:'),
   'u',
 )
 const MEMBERS = new RegExp(String.raw`[{,]${MEMBER}(?=[,}])`, 'gu')

@@ -19,7 +19,7 @@ import { Jq, JqRefusal } from './jq-instance.ts'
 import { NOT_JSON, recordText } from './json-record.ts'
 
 const { memoryBytes } = workerData as { memoryBytes: number }
-/** Fifty partition keys of 256 bytes, and room. */
+/** Room for fifty partition keys of 256 characters. */
 const RESULT_LENGTH_MAX = 16_384
 const OUTPUT_BYTES_MAX = 8 * 1024 * 1024
 /**
@@ -51,13 +51,11 @@ function answer(call: JqCall): JqAnswer {
 }
 
 function run({ query, bytes, ends }: JqRun): JqAnswer {
-  const records = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const records = Buffer.from(bytes.buffer)
   const lines = ends.map((end, index) => lineOf(records.subarray(ends[index - 1] ?? 0, end)))
   const inputs = lines.filter((line) => line !== undefined)
   const outputs = inputs.length === 0 ? [] : runLines(query, inputs)
-  if (outputs.length !== inputs.length) {
-    return failure(NO_RESULT, false)
-  }
+  if (outputs.length !== inputs.length) return failure(NO_RESULT, false)
   let next = 0
   const results = lines.map((line) =>
     line === undefined ? { error: NOT_JSON } : resultOf(outputs[next++] ?? ''),
@@ -96,7 +94,7 @@ function written(value: unknown): string {
 
 function resultOf(line: string): JqResult {
   if (line.length > RESULT_LENGTH_MAX) {
-    return { error: `The query's result is larger than ${RESULT_LENGTH_MAX} bytes` }
+    return { error: `The query's result is longer than ${RESULT_LENGTH_MAX} characters` }
   }
   const printed = JSON.parse(line)
   if (!Array.isArray(printed)) return { error: errorText(printed.e) }

@@ -32,6 +32,7 @@ export class JqWorker {
   #turn: Promise<void> = Promise.resolve()
   #callCount = 0
   #idling = new AbortController()
+  readonly #closing = new AbortController()
 
   constructor(options: JqWorkerOptions) {
     this.#options = options
@@ -40,7 +41,8 @@ export class JqWorker {
   /**
    * A call that was stopped is answered by a failure.
    * @returns the answer, and how long it took without the wait for its turn
-   * @throws DeliveryError when the thread can't be started; what the signal was aborted with
+   * @throws DeliveryError when the thread can't be started; what the signal was aborted with; Error when
+   *   it is closed
    */
   async call(call: JqCall, signal: AbortSignal): Promise<TimedAnswer> {
     this.#callCount += 1
@@ -50,7 +52,7 @@ export class JqWorker {
     this.#turn = over.promise
     try {
       await before
-      return await this.#callInTurn(call, signal)
+      return await this.#callInTurn(call, AbortSignal.any([signal, this.#closing.signal]))
     } finally {
       this.#callCount -= 1
       if (this.#callCount === 0) void this.#endWhenIdle()
@@ -58,8 +60,9 @@ export class JqWorker {
     }
   }
 
-  /** Ends the thread when the calls so far are over. */
+  /** Ends the thread. Calls under way are given up and throw, as do later ones. */
   async close(): Promise<void> {
+    this.#closing.abort(new Error('Cannot run jq: the engine is closed'))
     await this.#turn
     this.#idling.abort()
     await this.#end()
@@ -132,21 +135,18 @@ class JqThread {
     const { promise, resolve } = Promise.withResolvers<JqAnswer>()
     this.started = promise
     this.#settle = resolve
-    this.#worker = new Worker(MODULE, {
-      workerData: { memoryBytes },
-      env: {},
-    })
+    this.#worker = new Worker(MODULE, { workerData: { memoryBytes }, env: {} })
     this.#worker.on('message', (answer: JqAnswer) => this.#settle(answer))
     this.#worker.on('error', (error) => this.#over(error.message))
     this.#worker.on('exit', () => this.#over('its thread ended'))
   }
 
-  /** One call at a time. */
+  /** One call at a time. The memory of its records goes to the thread. */
   ask(call: JqCall): Promise<JqAnswer> {
     if (this.#end !== undefined) return Promise.resolve(this.#end)
     const { promise, resolve } = Promise.withResolvers<JqAnswer>()
     this.#settle = resolve
-    this.#worker.postMessage(call)
+    this.#worker.postMessage(call, call.kind === 'run' ? [call.bytes.buffer] : [])
     return promise
   }
 

@@ -2,7 +2,7 @@
 
 /** Far beyond what any column holds; an exponent of a billion must not become a billion digits. */
 const EXPONENT_MAX = 400
-const NUMBER = /^([+-]?)0*(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?$/
+const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?$/
 
 interface Digits {
   readonly isNegative: boolean

@@ -36,7 +36,8 @@ const INTEGERS = {
   int: 2n ** 31n,
   bigint: 2n ** 63n,
 }
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+/** Without two ways to read the same digits, which a record of digits could take ages to tell apart. */
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 /** Distinct keys of JSON that a struct remembers the field of. */
 const KNOWN_KEYS_MAX = 10_000
@@ -105,6 +106,7 @@ function valueReader(type: HiveType, rules: ReadingRules): Read {
       const read = readerOf(type.value, rules)
       return (value) => (isObject(value) ? entriesOf(value, readKey, read) : mismatch(type, value))
     }
+    // A struct.
     default: {
       const names = type.fields.map(({ name }) => name)
       const keys = names.map((name) => rules.normalizeKey(name))

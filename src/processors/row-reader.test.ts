@@ -210,6 +210,21 @@ test('JSON that is nested without end fails its record and nothing else', () => 
   ])
 })
 
+test('a text of a million digits is told from a number in no time', () => {
+  const digits = '0'.repeat(1_000_000)
+  for (const type of ['int', 'bigint', 'double', 'decimal(38,0)', 'timestamp', 'date']) {
+    for (const text of [
+      `${digits}x`,
+      `1${digits}x`,
+      `${digits}7e9999999999`,
+      `${digits}.${digits}-`,
+    ]) {
+      expect(problem(type, JSON.stringify(text))).toMatchObject(['MalformedData', {}])
+    }
+    expect(problem(type, `1${digits}e5`)).toMatchObject(['MalformedData', {}])
+  }
+}, 5_000)
+
 test('a key that a prototype has is a key like others', () => {
   const columns = { constructor: 'string', tostring: 'string' }
   expect(rowsOf('{}', columns)).toEqual([[null, null]])

@@ -51,14 +51,14 @@ export class SqlEngine {
 
   /**
    * Whether the query can be run: all that it names must be there, but for columns, which are the records'.
-   * @throws ConfigurationError when it can't, or DuckDB isn't installed
+   * @throws ConfigurationError when it can't, or DuckDB can't be had
    */
   async check(query: string): Promise<void> {
     const outcome = await this.#converse(this.#closing.signal, (worker) => worker.check(query))
     if (outcome.kind === 'done') return
     throw new ConfigurationError(
       outcome.reason === 'unavailable'
-        ? 'Cannot use the SQL processor: the package @duckdb/node-api is not installed'
+        ? `Cannot use the SQL processor: ${outcome.message}`
         : `Cannot use the SQL query: ${outcome.message}`,
     )
   }
@@ -127,6 +127,8 @@ export class SqlEngine {
     const idle = this.#idle
     this.#idle = undefined
     if (idle?.isFit === true) return idle
+    // It died of itself.
+    if (idle !== undefined) this.#workers.delete(idle)
     const worker = new SqlWorker(this.#memoryLimit)
     this.#workers.add(worker)
     return worker

@@ -20,7 +20,7 @@ export interface Rejected {
 
 export interface SqlFailure {
   readonly kind: 'failed'
-  /** DuckDB isn't there; the query is no good; the process ended. */
+  /** DuckDB can't be had; the query is no good, or not for these records; the process ended. */
   readonly reason: 'unavailable' | 'query' | 'ended'
   readonly message: string
 }

@@ -47,7 +47,8 @@ async function answer(request: SqlRequest): Promise<void> {
 async function act(request: SqlRequest): Promise<void> {
   if (failure !== undefined) return
   if (duckdb instanceof Error) {
-    failure = { kind: 'failed', reason: 'unavailable', message: duckdb.message }
+    const message = `the package @duckdb/node-api can't be loaded (${messageOf(duckdb)})`
+    failure = { kind: 'failed', reason: 'unavailable', message }
     return
   }
   if (request.kind === 'check' || request.kind === 'begin') {

@@ -34,13 +34,14 @@ export class SqlWorker {
     })
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
-        this.#onEnd(`The process ended (${signal ?? `exit code ${code}`})`)
+        this.#onEnd('ended', `The process ended (${signal ?? `exit code ${code}`})`)
         resolve()
       })
-      this.#child.on('error', (error) => {
-        this.#onEnd(error.message)
-        // A process that could not be started has no exit.
-        if (this.#child.pid === undefined) resolve()
+      this.#child.on('error', ({ message }) => {
+        // Others don't end a process; one that could not be started has no exit.
+        if (this.#child.pid !== undefined) return
+        this.#onEnd('unavailable', `a process for SQL can't be started (${message})`)
+        resolve()
       })
     })
     this.#child.on('message', (reply: SqlReply) => this.#onReply(reply))
@@ -101,8 +102,8 @@ export class SqlWorker {
     this.#settle = undefined
   }
 
-  #onEnd(message: string): void {
-    this.#end ??= { kind: 'failed', reason: 'ended', message }
+  #onEnd(reason: SqlFailure['reason'], message: string): void {
+    this.#end ??= { kind: 'failed', reason, message }
     this.#onReply(this.#end)
   }
 }

@@ -186,7 +186,7 @@ test('no record makes the others fail, whatever its keys and values are', async 
       const rows = await rowsOf('SELECT * FROM records', '{"a":1}', JSON.stringify(record))
       expect(rows.map((row) => typeof JSON.parse(row))).toEqual(['object', 'object'])
     }),
-    { numRuns: 50 },
+    { numRuns: 25 },
   )
   const wide = (count: number): string =>
     JSON.stringify(

@@ -104,11 +104,10 @@ function letterToken(letter: string, width: number, isPacked: boolean): Token | 
         take: (parts, text) => (parts.halfDay = text.toLowerCase() === 'pm' ? 12 : 0),
       }
     case 'H':
+    case 'K':
       return number((parts, value) => (parts.hour = value))
     case 'k':
       return number((parts, value) => (parts.hour = value === 24 ? 0 : value))
-    case 'K':
-      return number((parts, value) => (parts.hour = value))
     case 'h':
       return number((parts, value) => (parts.hour = value === 12 ? 0 : value))
     case 'm':

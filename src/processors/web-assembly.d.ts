@@ -1,14 +1,12 @@
 /** What we use of WebAssembly, which the types of Node.js leave to those of browsers. */
 declare namespace WebAssembly {
-  class Memory {
+  interface Memory {
     readonly buffer: ArrayBuffer
   }
-  class Module {
-    constructor(bytes: Uint8Array)
-  }
-  class Instance {
+  interface Instance {
     /** Of jq. */
     readonly exports: { readonly memory: Memory }
-    constructor(module: Module, imports: object)
   }
+  const Module: new (bytes: Uint8Array) => object
+  const Instance: new (module: object, imports: object) => Instance
 }

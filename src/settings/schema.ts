@@ -176,7 +176,7 @@ export const SettingsSchema = Type.Object(
       description: 'An invocation that takes longer has failed; the thread of a module is ended.',
     }),
     functionMemoryMB: Type.Integer({
-      minimum: 64,
+      minimum: 128,
       maximum: 10_240,
       default: 256,
       description:

@@ -59,7 +59,7 @@ const duckdb: ParquetReader = {
         const read = await connection.runAndReadAll(
           `SELECT ${columns.join(', ')} FROM read_parquet('${path}')`,
         )
-        return { types, rows: read.getRowObjectsJson() as ParquetContent['rows'] }
+        return { types, rows: read.getRowObjectsJson() }
       } finally {
         connection.closeSync()
         instance.closeSync()

@@ -2,7 +2,7 @@
  * The real process with functions of the test's own, and the AWS SDK before it. Its streams are not
  * cut by size or age, so that a test says itself, with `put`, which records make a batch.
  */
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Firehose } from '@aws-sdk/client-firehose'
@@ -34,8 +34,9 @@ export class ProcessingService implements AsyncDisposable {
   readonly firehose: Firehose
   readonly http: HttpClient
   readonly #functionsDir: string
+  readonly #notesDir: string
 
-  private constructor(service: Service, functionsDir: string) {
+  private constructor(service: Service, functionsDir: string, notesDir: string) {
     this.service = service
     this.firehose = new Firehose({
       endpoint: service.url,
@@ -44,6 +45,7 @@ export class ProcessingService implements AsyncDisposable {
     })
     this.http = service.client()
     this.#functionsDir = functionsDir
+    this.#notesDir = notesDir
   }
 
   /** @param functions sources by file name, e.g. `enrich.mjs` */
@@ -55,7 +57,8 @@ export class ProcessingService implements AsyncDisposable {
     const service = await Service.create({
       environment: { STANDPIPE_FUNCTIONS_DIR: functionsDir, ...environment },
     })
-    const started = new ProcessingService(service, functionsDir)
+    const notesDir = await mkdtemp(join(tmpdir(), 'standpipe-notes-'))
+    const started = new ProcessingService(service, functionsDir, notesDir)
     for (const [name, source] of Object.entries(functions)) {
       await started.writeFunction(name, source)
     }
@@ -70,9 +73,20 @@ export class ProcessingService implements AsyncDisposable {
     await rename(`${path}.new`, path)
   }
 
-  /** A path for what functions and test tell each other, outside of what is looked at for code. */
-  get notesPath(): string {
-    return `${this.#functionsDir}.notes`
+  /** Path of a file by which functions and test tell each other something. */
+  notePath(name: string): string {
+    return join(this.#notesDir, name)
+  }
+
+  /** Its lines so far; none when it is not there yet. */
+  async noteLines(name: string): Promise<string[]> {
+    const text = await readFile(this.notePath(name), 'utf8').catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return ''
+        throw error
+      },
+    )
+    return text.split('\n').slice(0, -1)
   }
 
   /** A stream into `bucket-<name>`. */
@@ -146,8 +160,8 @@ export class ProcessingService implements AsyncDisposable {
     this.firehose.destroy()
     this.http.close()
     await this.service[Symbol.asyncDispose]()
-    await rm(this.#functionsDir, { recursive: true, force: true })
-    await rm(this.notesPath, { recursive: true, force: true })
+    await rm(this.#functionsDir, { recursive: true })
+    await rm(this.#notesDir, { recursive: true })
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
+import type { Clock } from '../../src/base/clock.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import { FunctionDirectory } from '../../src/functions/function-directory.ts'
 import type { FunctionDirectoryOptions } from '../../src/functions/function-directory.ts'
@@ -28,6 +29,28 @@ export function eventOf(...datas: readonly string[]): TransformationEvent {
       approximateArrivalTimestamp: 1_780_000_000_000 + index,
       data: Buffer.from(data).toString('base64'),
     })),
+  }
+}
+
+/** A module of which only the handler's body matters. */
+export function handler(body: string): string {
+  return `export async function handler(event, context) { ${body} }`
+}
+
+/** A sleep of exactly this length ends only by its signal, or when the test says so. */
+export function clockThatSleepsThrough(
+  lengthMs: number,
+  begun: (end: () => void) => void = () => {},
+): Clock {
+  return {
+    ...systemClock,
+    sleep(durationMs, signal) {
+      if (durationMs !== lengthMs) return systemClock.sleep(durationMs, signal)
+      return new Promise((resolve) => {
+        begun(resolve)
+        signal?.addEventListener('abort', () => resolve())
+      })
+    },
   }
 }
 

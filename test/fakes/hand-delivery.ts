@@ -12,6 +12,7 @@ import type {
   Destination,
   DestinationType,
   EncodedOutput,
+  ExplainJob,
   RecordFailure,
 } from '../../src/destination.ts'
 import { openSpool } from '../../src/objects/spool.ts'
@@ -124,6 +125,15 @@ export function deliverJob(
     },
     ...members,
   }
+}
+
+export function explainJob(
+  output: EncodedOutput,
+  stream: DeliveryStream,
+  handBatch: HandBatch,
+): ExplainJob {
+  const job = deliverJob(output, stream, handBatch)
+  return { batch: job.batch, output, stream, signal: job.signal, records: () => job.records() }
 }
 
 async function* each(chunks: readonly StoredChunk[]): AsyncGenerator<StoredChunk> {

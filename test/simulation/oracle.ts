@@ -93,13 +93,16 @@ function* recordViolations(
   const unsent = new Set([...delivered.keys(), ...refused.keys()])
   const missing = new Map<BatchId, number>()
   for (const put of puts) {
-    for (const record of put.records.flatMap(partsOf)) {
-      const names = [...(delivered.get(record) ?? []), ...(refused.get(record) ?? [])]
-      unsent.delete(record)
-      if (names.length > 1) yield `${put.answer} record ${record} is doubled: ${names.join()}`
-      if (names.length > 0 && mustBeAbsent(put)) yield `${put.answer} record ${record} is delivered`
-      if (names.length > 0 || put.answer !== 'acknowledged') continue
-      if (fates.get(record)?.kind === 'dropped') continue
+    for (const record of put.records) {
+      let isMissing = false
+      for (const part of partsOf(record)) {
+        const names = [...(delivered.get(part) ?? []), ...(refused.get(part) ?? [])]
+        unsent.delete(part)
+        if (names.length > 1) yield `${put.answer} record ${part} is doubled: ${names.join()}`
+        if (names.length > 0 && mustBeAbsent(put)) yield `${put.answer} record ${part} is delivered`
+        if (names.length === 0 && fates.get(part)?.kind !== 'dropped') isMissing = true
+      }
+      if (!isMissing || put.answer !== 'acknowledged') continue
       assert(put.appended !== undefined)
       const { batchId } = put.appended
       if (unfinished.has(batchId)) continue

@@ -10,6 +10,7 @@ import type { BatchId } from '../../src/batch.ts'
 import { safeValue } from '../../src/processors/partition-value.ts'
 import { PARTITIONS_MAX } from './engine.ts'
 import type { Evidence } from './oracle.ts'
+import { isOf } from './places.ts'
 import type { Places } from './places.ts'
 import type { Fate, Run } from './simulated-functions.ts'
 import { isPartitioned } from './streams.ts'
@@ -64,11 +65,11 @@ export function* processingViolations(
 function* fateViolations(run: Run, evidence: Evidence, places: Places): Generator<string> {
   const { batchId, fates } = run
   const { database, unfinished, rotted } = evidence
-  const receipt = database.receipts.get(batchId)
   const mayBeMissing = rotted || unfinished.has(batchId)
-  const streamId = receipt?.streamId ?? ''
-  const stream = database.streams.get(streamId)
-  const partitioned = stream !== undefined && isPartitioned(stream)
+  const partitioned = [...database.streams.values()].some(
+    (stream) =>
+      isPartitioned(stream) && [...fates.keys()].some((text) => isOf(stream.streamId, text)),
+  )
   const partitions = new Set<string>()
   let isOverLimit = false
   for (const [text, fate] of fates) {

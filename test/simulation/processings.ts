@@ -14,8 +14,10 @@ interface History {
   staged: Run[]
   /** The staged one is durable. */
   isSettled: boolean
-  /** The last of each process that has no reason to be repeated by it. */
-  readonly lasting: Map<object, Run>
+  /** The last of each process. */
+  readonly latest: Map<object, Run>
+  /** Those of them that may be repeated by their processes. */
+  readonly excused: Set<Run>
 }
 
 export class Processings {
@@ -25,17 +27,17 @@ export class Processings {
 
   begun(run: Run): void {
     const { batchId, versionId, number, owner } = run
-    const { staged, isSettled, lasting } = this.#history(batchId)
+    const { staged, isSettled, latest, excused } = this.#history(batchId)
     if (isSettled && staged[0]?.versionId === versionId)
       this.needless.push(
         `run ${number} of batch ${batchId} came when run ${staged[0].number} was staged`,
       )
-    const former = lasting.get(owner)
-    if ((owner as Sender).diskIsSound && former?.versionId === versionId)
+    const former = latest.get(owner)
+    if ((owner as Sender).diskIsSound && former?.versionId === versionId && !excused.has(former))
       this.needless.push(
         `run ${number} of batch ${batchId} came after run ${former.number} of the same process`,
       )
-    lasting.set(owner, run)
+    latest.set(owner, run)
   }
 
   /** Bits flipped in what was staged. */
@@ -74,7 +76,7 @@ export class Processings {
       try {
         return await act
       } catch (error) {
-        history.lasting.delete(owner)
+        excuseLatest(history, owner)
         throw error
       }
     }
@@ -84,7 +86,7 @@ export class Processings {
       abandon: () => writer.abandon(),
       finish: async (index) => {
         const { versionId } = JSON.parse(Buffer.from(index).toString()) as ProcessedIndex
-        const last = history.lasting.get(owner)
+        const last = history.latest.get(owner)
         // Where there was nothing to call a function for, there is none.
         const runs = last?.versionId === versionId ? [last] : []
         history.isSettled = false
@@ -99,15 +101,20 @@ export class Processings {
   #unsettle(batchId: BatchId): History {
     const history = this.#history(batchId)
     history.isSettled = false
-    history.lasting.clear()
+    for (const owner of history.latest.keys()) excuseLatest(history, owner)
     return history
   }
 
   #history(batchId: BatchId): History {
     const known = this.#histories.get(batchId)
     if (known !== undefined) return known
-    const made: History = { staged: [], isSettled: false, lasting: new Map() }
+    const made: History = { staged: [], isSettled: false, latest: new Map(), excused: new Set() }
     this.#histories.set(batchId, made)
     return made
   }
+}
+
+function excuseLatest({ latest, excused }: History, owner: object): void {
+  const run = latest.get(owner)
+  if (run !== undefined) excused.add(run)
 }

@@ -11,7 +11,8 @@ export function* repeatViolations({ endpoint, rotted }: Evidence): Generator<str
   /** Requests repeated though they were answered, by the process that knew, by batch. */
   const needless = new Map<Sending['owner'], Map<string, number>>()
   for (const [requestId, sendings] of byRequest) {
-    if (!rotted && sendings.some(({ body }) => body !== sendings[0]?.body))
+    const [first, ...others] = sendings.filter(({ refused }) => !refused)
+    if (!rotted && others.some(({ body }) => body !== first?.body))
       yield `request ${requestId} was repeated with other bytes`
     for (const [index, { told, owner, batchId }] of sendings.entries()) {
       const later = sendings.slice(index + 1)

@@ -2,6 +2,7 @@
  * An endpoint that takes whole requests and can't tell a repeat by itself. It remembers each request
  * that reached it, so that the oracle can count the repeats and ask what excuses them.
  */
+import { DeliveryError } from '../../src/destination.ts'
 import type { Owner } from './scheduler.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 
@@ -22,6 +23,8 @@ export interface Sending extends EndpointRequest {
   readonly owner: Sender
   /** The sender was told that it was taken. */
   told: boolean
+  /** The sender was told that it had no effect: names may be made anew. */
+  refused: boolean
   /** It was taken, whether or not its sender knows. */
   taken: boolean
 }
@@ -43,9 +46,9 @@ export class SimulatedEndpoint {
   connect(owner: Sender): EndpointConnection {
     return {
       post: async (request, signal) => {
-        const sending: Sending = { ...request, owner, told: false, taken: false }
+        const sending: Sending = { ...request, owner, told: false, refused: false, taken: false }
         this.sendings.push(sending)
-        await this.#network.send({
+        const sent = this.#network.send({
           name: `request ${request.requestId}`,
           owner,
           signal,
@@ -53,6 +56,10 @@ export class SimulatedEndpoint {
           act: (share) => {
             if (share === 1) sending.taken = true
           },
+        })
+        await sent.catch((error: unknown) => {
+          sending.refused = error instanceof DeliveryError && error.effect === 'none'
+          throw error
         })
         sending.told = true
       },

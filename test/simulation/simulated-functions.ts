@@ -5,7 +5,7 @@
  *
  * - Most records come back as `<text>~<run>.<call>`, with a partition key that differs from run to run;
  *   some without a key, some with a hostile one. Some are dropped and some are failed, always the same
- *   ones, and a version that is strict fails nearly all.
+ *   ones; some versions fail nearly all, or drop them.
  *
  * What goes wrong, and why the engine is expected to survive it:
  *
@@ -49,6 +49,13 @@ export type Fate =
   | { readonly kind: 'dropped' }
   | { readonly kind: 'failed'; readonly errorCode: string }
 
+/** What a version of a function does with most records. */
+type Mood = 'changes' | 'fails' | 'drops'
+
+/** In sixteenths of the records. */
+const FAILED_SHARES: Readonly<Record<Mood, number>> = { changes: 1, fails: 15, drops: 0 }
+const DROPPED_SHARES: Readonly<Record<Mood, number>> = { changes: 1, fails: 0, drops: 15 }
+
 /** All calls for one batch by one process, one after the other or side by side. */
 export interface Run {
   readonly number: number
@@ -56,10 +63,13 @@ export interface Run {
   readonly batchId: BatchId
   /** Of the stream. */
   readonly versionId: number
+  readonly mood: Mood
   /** By the text of the record that was sent; of calls that were repeated, the last one's. */
   readonly fates: Map<string, Fate>
 }
 
+/** Of so many versions in twelve; the others change most records. */
+const MOODS: readonly Mood[] = ['fails', 'fails', 'drops']
 const CALL_MS_MAX = 30_000
 const PARTITION_KEY_COUNT = 40
 const FAILURES = ['Lambda.FunctionError', 'Lambda.InvokeLimitExceeded', 'Lambda.FunctionTimedOut']
@@ -74,6 +84,8 @@ export class SimulatedFunctions {
   readonly #scheduler: Scheduler
   readonly #chance: Chance
   readonly #onRun: (run: Run) => void
+  /** Other versions are strict in each simulation. */
+  readonly #moodOffset: number
   #runCount = 0
   #callCount = 0
 
@@ -82,6 +94,7 @@ export class SimulatedFunctions {
     this.#scheduler = scheduler
     this.#chance = chance
     this.#onRun = onRun
+    this.#moodOffset = chance.integer(0, 11)
   }
 
   connect(owner: Owner): Functions {
@@ -101,13 +114,14 @@ export class SimulatedFunctions {
     }
   }
 
-  #begin(owner: Owner, arn: string, { records }: TransformationEvent): Run {
+  #begin(owner: Owner, arn: string, { deliveryStreamArn, records }: TransformationEvent): Run {
     this.#runCount += 1
     const run: Run = {
       number: this.#runCount,
       owner,
       batchId: records[0]?.recordId.slice(0, BATCH_ID_LENGTH) ?? '',
       versionId: Number(arn.slice(arn.lastIndexOf('-') + 1)),
+      mood: MOODS[(hash32(deliveryStreamArn + arn) + this.#moodOffset) % 12] ?? 'changes',
       fates: new Map(),
     }
     this.#onRun(run)
@@ -133,7 +147,6 @@ export class SimulatedFunctions {
     await this.#wait(run.owner, `${name} answers`, durationMs, signal)
     if (chance.happens(fails)) throw fail(FAILURES[chance.integer(0, FAILURES.length - 1)] ?? '')
     const answers = event.records.map((record) => answerTo(record, run, call))
-    const places = [...event.records.keys()]
     if (chance.happens(malformed)) return this.#malformed(answers, fail)
     if (chance.happens(missing)) {
       const fate = { kind: 'failed', errorCode: 'Lambda.MissingRecordId' } as const
@@ -179,12 +192,12 @@ interface Answer {
 function answerTo(record: TransformationRecord, run: Run, call: number): Answer {
   const { recordId } = record
   const before = textOf(record)
-  const hash = hash32(before)
-  if (hash % 16 < (isStrict(run) ? 15 : 1)) {
+  const share = hash32(before) % 16
+  if (share < FAILED_SHARES[run.mood]) {
     const fate = { kind: 'failed', errorCode: 'Lambda.ProcessingFailedStatus' } as const
     return { fate, record: { recordId, result: 'ProcessingFailed' } }
   }
-  if (hash % 16 === 15)
+  if (share >= 16 - DROPPED_SHARES[run.mood])
     return { fate: { kind: 'dropped' }, record: { recordId, result: 'Dropped' } }
   const text = `${before}~${run.number}.${call}`
   const partitionKey = partitionKeyOf(before, run)
@@ -198,10 +211,6 @@ function answerTo(record: TransformationRecord, run: Run, call: number): Answer 
       ...(partitionKey !== undefined && { metadata }),
     },
   }
-}
-
-function isStrict({ versionId }: Run): boolean {
-  return hash32(`version ${versionId}`) % 6 === 0
 }
 
 function partitionKeyOf(text: string, { number }: Run): string | undefined {

@@ -8,6 +8,7 @@
 import { s3 } from '../../destinations/s3/index.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import type { BatchId, SealedBatch } from '../../src/batch.ts'
+import type { QueuedBatch } from '../../src/delivery-queue.ts'
 import { Chance } from './chance.ts'
 import { DiskDirectory } from './disk.ts'
 import type { DiskFile } from './disk.ts'
@@ -205,10 +206,10 @@ class World {
     const life = this.#start({ clients: false })
     const deadlineMs = this.#scheduler.nowMs + DELIVERED_WITHIN_MS
     const done = (): boolean =>
-      life.failure !== undefined || life.engine?.store.usage().batchCount === 0
+      life.failure !== undefined || life.engine?.store.usage().batchCount === this.#unfinished.size
     await this.#scheduler.runUntil(() => life.engine !== undefined, deadlineMs)
     await this.#resumeNowAndThen(life)
-    if (!(await this.#scheduler.runUntil(done, deadlineMs))) await this.#findUnfinished(life)
+    if (!(await this.#scheduler.runUntil(done, deadlineMs))) await this.#tellUndelivered(life)
     if (life.failure === undefined && !(await this.#endOrderly(life)))
       this.#failures.push('the last process does not end')
     // What is on its way without a sender arrives.
@@ -217,29 +218,36 @@ class World {
       this.#failures.push(`the last process failed: ${textOf(life.failure)}`)
   }
 
-  /** Where bits rotted, what was staged of a batch may be lost when names are fixed by it. */
-  async #findUnfinished({ engine }: Life): Promise<void> {
-    const files = pathsUnder(this.#disk.disk.root).filter(([path]) => path.endsWith('.batch'))
-    for (const [path] of files) {
-      const batchId = batchIdOf(path)
-      const found = await engine?.queue.find(batchId)
-      const { state, lastFailure } = found ?? {}
-      const mayBe = this.#options.rot === true && state === 'parked'
-      if (mayBe && lastFailure?.errorCode === 'StagingDamaged' && found !== undefined)
-        this.#unfinished.set(batchId, found.batch)
-      else
-        this.#failures.push(
-          `batch ${batchId} is not delivered: ${state}, ${lastFailure?.errorMessage}`,
-        )
-    }
-  }
-
   /** A stream brakes again where its destination refuses batch after batch. */
   async #resumeNowAndThen(life: Life): Promise<void> {
+    if (this.#options.rot === true) await this.#findUnfinished(life)
     for (const streamId of STREAM_IDS) await life.engine?.queue.resume(streamId)
     this.#scheduler.after(RESUMED_EACH_MS, life, 'operator resumes', () => {
       void this.#resumeNowAndThen(life)
     })
+  }
+
+  /** Where bits rotted, what was staged of a batch may be lost when names are fixed by it. */
+  async #findUnfinished(life: Life): Promise<void> {
+    this.#unfinished.clear()
+    for (const { batch, state, lastFailure } of await this.#undelivered(life))
+      if (state === 'parked' && lastFailure?.errorCode === 'StagingDamaged')
+        this.#unfinished.set(batch.batchId, batch)
+  }
+
+  async #tellUndelivered(life: Life): Promise<void> {
+    for (const { batch, state, lastFailure } of await this.#undelivered(life)) {
+      const { errorMessage } = lastFailure ?? {}
+      this.#failures.push(`batch ${batch.batchId} is not delivered: ${state}, ${errorMessage}`)
+    }
+    this.#failures.push(`${life.engine?.store.usage().batchCount} batches are not delivered`)
+  }
+
+  async #undelivered({ engine }: Life): Promise<readonly QueuedBatch[]> {
+    const paths = pathsUnder(this.#disk.disk.root).map(([path]) => path)
+    const files = paths.filter((path) => path.endsWith('.batch'))
+    const found = await Promise.all(files.map((path) => engine?.queue.find(batchIdOf(path))))
+    return found.filter((queued) => queued !== undefined)
   }
 
   #start({ clients } = { clients: true }): Life {
@@ -359,7 +367,7 @@ class World {
     this.#note(`a bit rots at ${position} in ${path}`)
     this.#rotten.add(file)
     file.rot(position, this.#chance.integer(0, 7))
-    this.#processings.rotted(batchIdOf(path))
+    if (path.endsWith('.staged')) this.#processings.rotted(batchIdOf(path))
   }
 
   #note(text: string): void {

@@ -1,34 +1,42 @@
 /** `POST /streams/{name}/explain`: what would become of this record? The body is the record. */
-import { isUtf8 } from 'node:buffer'
 import type { JsonObject } from '../../base/json.ts'
 import type { Failure } from '../../delivery-queue.ts'
 import { DeliveryError } from '../../destination.ts'
-import type { ExplainedOutput, ExplainedRecord, ExplainedStage } from '../../explanation.ts'
-import { ApiError } from '../exceptions.ts'
+import type {
+  ExplainedContent,
+  ExplainedItem,
+  ExplainedOutput,
+  ExplainedRecord,
+  ExplainedRefusal,
+  ExplainedStage,
+} from '../../explanation.ts'
+import { ApiError, validationError } from '../exceptions.ts'
 import type { Route } from '../operation.ts'
 import { activeStream } from '../operations/stream-lookup.ts'
 import { RECORD_BYTES_MAX } from '../put/put-limits.ts'
 import { parameterOf } from './route-parameters.ts'
 
-/** Of what one record was split into. */
-const RECORDS_SHOWN_MAX = 100
+/** More than a record may have, so that one that is too long is told what a put would say. */
+const BODY_BYTES_MAX = 8 * 1024 * 1024
 
 export const explainRecord: Route = {
   method: 'POST',
   path: '/streams/{name}/explain',
   action: 'ExplainRecord',
-  bodyBytesMax: RECORD_BYTES_MAX,
+  bodyBytesMax: BODY_BYTES_MAX,
   audited: false,
   async handle(request, context) {
     const stream = activeStream(context, parameterOf(request, 'name'))
+    if (request.body.byteLength > RECORD_BYTES_MAX) throw tooLong()
     try {
-      const { stages, outputs } = await context.explainer.explain(stream, request.body)
+      const explanation = await context.explainer.explain(stream, request.body)
       return {
         statusCode: 200,
         body: {
           DeliveryStreamName: stream.name,
-          Stages: stages.map(describeStage),
-          Outputs: outputs.map(describeOutput),
+          Stages: explanation.stages.map(describeStage),
+          Outputs: explanation.outputs.map(describeOutput),
+          OutputCount: explanation.outputCount,
         },
       }
     } catch (error) {
@@ -39,14 +47,22 @@ export const explainRecord: Route = {
   },
 }
 
-function describeStage({ name, records, failures, droppedCount }: ExplainedStage): JsonObject {
+/** As PutRecord says it. */
+function tooLong(): ApiError {
+  return validationError([
+    `Value at 'record.data' failed to satisfy constraint: ` +
+      `Member must have length less than or equal to ${RECORD_BYTES_MAX}`,
+  ])
+}
+
+function describeStage(stage: ExplainedStage): JsonObject {
   return {
-    Name: name,
-    Records: records.slice(0, RECORDS_SHOWN_MAX).map(describeRecord),
-    RecordCount: records.length,
-    DroppedCount: droppedCount,
-    Failures: failures.slice(0, RECORDS_SHOWN_MAX).map(describeFailure),
-    FailedCount: failures.length,
+    Name: stage.name,
+    Records: stage.records.map(describeRecord),
+    RecordCount: stage.recordCount,
+    DroppedCount: stage.droppedCount,
+    Failures: stage.failures.map(describeFailure),
+    FailedCount: stage.failedCount,
   }
 }
 
@@ -67,20 +83,35 @@ function describeOutput(output: ExplainedOutput): JsonObject {
     Target: target,
     RecordCount: recordCount,
     SizeBytes: sizeBytes,
-    ...(content !== undefined && { Content: describeBytes(content) }),
-    ...(records !== undefined && {
-      Records: records.map((record) =>
-        'item' in record ? { Item: record.item } : describeFailure(record.refusal),
-      ),
-    }),
+    ...(content !== undefined && { Content: describeContent(content) }),
+    ...(records !== undefined && { Records: records.map(describeItem) }),
   }
+}
+
+function describeContent({ format, head, isWhole }: ExplainedContent): JsonObject {
+  if (head === undefined) return { Format: format }
+  return { Format: format, ...describeBytes(head, isWhole), ...(!isWhole && { IsCut: true }) }
+}
+
+function describeItem(record: ExplainedItem | ExplainedRefusal): JsonObject {
+  if ('refusal' in record) return describeFailure(record.refusal)
+  const { item, data } = record
+  return { Item: item, ...(data !== undefined && describeBytes(data)) }
 }
 
 function describeFailure({ errorCode, errorMessage }: Failure): JsonObject {
   return { ErrorCode: errorCode, ErrorMessage: errorMessage }
 }
 
-/** As text where that is what the bytes are. */
-function describeBytes(data: Buffer): JsonObject {
-  return isUtf8(data) ? { Text: data.toString() } : { Data: data.toString('base64') }
+/**
+ * As text where that is what the bytes are.
+ * @param isWhole false: they may end within a character, which is left out
+ */
+function describeBytes(data: Buffer, isWhole = true): JsonObject {
+  try {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    return { Text: decoder.decode(data, { stream: !isWhole }) }
+  } catch {
+    return { Data: data.toString('base64') }
+  }
 }

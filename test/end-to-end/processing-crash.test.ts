@@ -1,0 +1,227 @@
+/**
+ * kill -9 while a function transforms, with S3 and OpenSearch behind. The function drops a tenth of the
+ * records and fails another, says in each record which call it was transformed by, and notes its calls.
+ */
+import { watch, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { expect, test } from 'vitest'
+import { available } from '../clients/available.ts'
+import { SeededRandom, testSeed } from '../fakes/seeded-random.ts'
+import { installOpenSearch, startOpenSearch } from '../servers/opensearch.ts'
+import type { OpenSearchServer } from '../servers/opensearch.ts'
+import { startS3Server } from '../servers/s3-server.ts'
+import type { S3Server } from '../servers/s3-server.ts'
+import { Ledger } from './ledger.ts'
+import type { DeliveredObject } from './objects.ts'
+import {
+  eachRecord,
+  errorRecords,
+  lambda,
+  processing,
+  ProcessingService,
+  ROLE,
+  s3Configuration,
+} from './processing-service.ts'
+import { S3Buckets } from './s3-buckets.ts'
+import { Traffic } from './traffic.ts'
+
+const KILL_COUNT = Number(process.env['STANDPIPE_TEST_KILLS'] ?? (process.env['CI'] ? 12 : 6))
+const SMALL = { SizeInMBs: 1, IntervalInSeconds: 1 }
+const WHAT = 'S3 server, or JDK of version 17 or later and Maven, for OpenSearch'
+
+/** What the function makes of a record. */
+interface Transformed {
+  readonly id: string
+  /** The invocation that it was transformed in. */
+  readonly call: string
+}
+
+/** What the function notes of a call. */
+interface Call {
+  readonly pid: number
+  readonly call: string
+  readonly recordIds: readonly string[]
+}
+
+const s3Server = await startS3Server()
+const isHere = s3Server !== undefined && (await installOpenSearch())
+
+test.runIf(available(WHAT, isHere))(
+  'kill -9 during processing: nothing lost, nothing doubled, nothing transformed twice in a life',
+  async () => {
+    await using s3 = new S3Buckets(s3Server as S3Server)
+    await using search = await startOpenSearch()
+    await using standpipe = await ProcessingService.start({}, s3.environment)
+    const seed = testSeed()
+    const calls = standpipe.notePath('calls')
+    await standpipe.writeFunction('transform.mjs', transform(calls, standpipe.notePath('gate')))
+    await createStreams(standpipe, s3, search)
+
+    const ledgers = await killUnderTraffic(standpipe, new SeededRandom(seed))
+
+    const callsMade = (await standpipe.noteLines('calls')).map((line) => JSON.parse(line) as Call)
+    expect(repeatedInALife(callsMade), `seed ${seed}`).toEqual([])
+    // The first kill struck while the function was at it: that batch was transformed once more.
+    expect(callsMade.length).toBeGreaterThan(new Set(callsMade.map(batchOf)).size)
+    for (const [name, ledger] of ledgers) {
+      const objects = await s3.objects(name)
+      const documents = name === 'search' ? await search.documents('search-*') : undefined
+      const delivered =
+        documents?.map(({ _source }) => _source as unknown as Transformed) ?? transformedIn(objects)
+      const failed = errorRecords(objects, 'processing-failed').map(({ rawData }) =>
+        idOf(Buffer.from(String(rawData), 'base64').toString()),
+      )
+      const books = await standpipe.settled(name)
+      const context = `seed ${seed}, stream ${name}, ${JSON.stringify(books)}`
+      expect(books, context).toMatchObject({
+        delivered: delivered.length,
+        errored: failed.length,
+        quarantined: 0,
+      })
+      const found = [...delivered.map(({ id }) => id), ...failed]
+      const findings = ledger.findings(found)
+      expect(
+        findings.filter(({ problem, id }) => problem !== 'lost' || !isDropped(id)),
+        context,
+      ).toEqual([])
+      expect(found.filter(isDropped), context).toEqual([])
+      expect(failed.every(isFailed), context).toBe(true)
+      expect(mixedBatches(delivered, callsMade), context).toEqual([])
+      expect(ledger.acknowledged.size).toBeGreaterThan(100)
+    }
+  },
+)
+
+async function createStreams(
+  standpipe: ProcessingService,
+  s3: S3Buckets,
+  search: OpenSearchServer,
+): Promise<void> {
+  const processors = processing(lambda('transform', { BufferSizeInMBs: '0.2' }))
+  for (const name of ['plain', 'search']) await s3.create(name)
+  await standpipe.createS3Stream('plain', { ...processors, BufferingHints: SMALL })
+  await standpipe.createStream({
+    DeliveryStreamName: 'search',
+    AmazonopensearchserviceDestinationConfiguration: {
+      RoleARN: ROLE,
+      ClusterEndpoint: search.endpoint,
+      IndexName: 'search',
+      BufferingHints: SMALL,
+      RetryOptions: { DurationInSeconds: 300 },
+      S3Configuration: s3Configuration('search'),
+      ...processors,
+    },
+  })
+}
+
+/** Ends when all that was acknowledged has come to its end. */
+async function killUnderTraffic(
+  standpipe: ProcessingService,
+  random: SeededRandom,
+): Promise<ReadonlyMap<string, Ledger>> {
+  const { service } = standpipe
+  const ledgers = new Map(['plain', 'search'].map((name) => [name, new Ledger()]))
+  const stop = new AbortController()
+  const traffic = new Traffic({
+    url: service.url,
+    streamNames: [...ledgers.keys()],
+    connectionCount: 2,
+    random,
+    ledgers,
+  })
+  const sending = traffic.run(stop.signal)
+  const notes = standpipe.notePath('calls')
+  for (let kill = 0; kill < KILL_COUNT; kill += 1) {
+    await changes(notes, kill === 0 ? 1 : random.integer(1, 12))
+    await service.kill()
+    if (kill === 0) await writeFile(standpipe.notePath('gate'), '')
+    await service.start()
+  }
+  await changes(notes, 1)
+  stop.abort()
+  await sending
+  for (const name of ledgers.keys()) await standpipe.settled(name)
+  return ledgers
+}
+
+/** Until the gate is there, a call takes for ever. */
+function transform(calls: string, gate: string): string {
+  return `
+    import { appendFileSync, existsSync } from 'node:fs'
+    import { setTimeout as sleep } from 'node:timers/promises'
+
+    const base64 = (text) => Buffer.from(text).toString('base64')
+    export async function handler({ invocationId: call, records }) {
+      const recordIds = records.map(({ recordId }) => recordId)
+      appendFileSync(${JSON.stringify(calls)}, JSON.stringify({ pid: process.pid, call, recordIds }) + '\\n')
+      do await sleep(30)
+      while (!existsSync(${JSON.stringify(gate)}))
+      return {
+        records: records.map(({ recordId, data }) => {
+          const [id] = Buffer.from(data, 'base64').toString().split(' ')
+          if (id.endsWith('0')) return { recordId, result: 'Dropped' }
+          if (id.endsWith('5')) return { recordId, result: 'ProcessingFailed' }
+          return { recordId, result: 'Ok', data: base64(JSON.stringify({ id, call }) + '\\n') }
+        }),
+      }
+    }`
+}
+
+function isDropped(id: string): boolean {
+  return id.endsWith('0')
+}
+
+function isFailed(id: string): boolean {
+  return id.endsWith('5')
+}
+
+function idOf(record: string): string {
+  return record.split(' ')[0] ?? ''
+}
+
+function batchOf({ recordIds }: Call): string {
+  return recordIds[0] ?? ''
+}
+
+/** Records that one life of the service gave to the function more than once. */
+function repeatedInALife(calls: readonly Call[]): string[] {
+  const seen = new Set<string>()
+  const repeated: string[] = []
+  for (const { pid, recordIds } of calls) {
+    for (const recordId of recordIds) {
+      const key = `${recordId} in ${pid}`
+      if (seen.has(key)) repeated.push(key)
+      seen.add(key)
+    }
+  }
+  return repeated
+}
+
+/** Batches of which some records were delivered as one life transformed them, and some as another did. */
+function mixedBatches(delivered: readonly Transformed[], calls: readonly Call[]): string[] {
+  const byCall = new Map(calls.map((each) => [each.call, each]))
+  const livesByBatch = new Map<string, Set<number>>()
+  for (const { call } of delivered) {
+    const made = byCall.get(call)
+    const batchId = made?.recordIds[0]?.slice(0, 26) ?? `unknown call ${call}`
+    const lives = livesByBatch.get(batchId) ?? new Set()
+    livesByBatch.set(batchId, lives.add(made?.pid ?? NaN))
+  }
+  return [...livesByBatch].filter(([, lives]) => lives.size > 1).map(([batchId]) => batchId)
+}
+
+function transformedIn(objects: readonly DeliveredObject[]): Transformed[] {
+  const lines = objects
+    .filter(({ key }) => key.startsWith('data/'))
+    .flatMap(({ bytes }) => bytes.toString().split('\n').slice(0, -1))
+  return lines.map((line) => JSON.parse(line) as Transformed)
+}
+
+/** Resolves when a file has been seen to change so often. */
+async function changes(path: string, count: number): Promise<void> {
+  let seen = 0
+  for await (const { filename } of watch(dirname(path), { signal: AbortSignal.timeout(60_000) })) {
+    if (filename !== null && path.endsWith(`/${filename}`)) seen += 1
+    if (seen === count) return
+  }
+}

@@ -1,0 +1,173 @@
+/** Dynamic partitioning with the real jq: many keys, hostile keys, and switching on a live stream. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { eventually } from './harness.ts'
+import {
+  DESTINATION_ID,
+  eachRecord,
+  errorRecords,
+  lambda,
+  processing,
+  ProcessingService,
+  processor,
+} from './processing-service.ts'
+
+const KEY_COUNT = 10_000
+const MIB = 1024 * 1024
+const DELIVERY_MS_MAX = 60_000
+/** More than the files and connections that the same service opens for one object. */
+const OPEN_FILES_MORE_MAX = 64
+
+test('ten thousand keys in one batch: an object each, at bounded memory and few open files', async () => {
+  await using standpipe = await ProcessingService.start({})
+  await standpipe.createS3Stream('keys', {
+    Prefix: 'data/!{partitionKeyFromQuery:customer}/',
+    DynamicPartitioningConfiguration: { Enabled: true },
+    ...processing(
+      // Not one that is evaluated without jq.
+      processor('MetadataExtraction', {
+        MetadataExtractionQuery: '{customer: ("c" + (.number * 7 | tostring))}',
+      }),
+    ),
+  })
+  const idleFiles = await openFileCount(standpipe)
+  // Ordered so that a partition's records lie far apart.
+  const records = Array.from({ length: 2 * KEY_COUNT }, (_, index) =>
+    JSON.stringify({ number: index % KEY_COUNT, turn: Math.floor(index / KEY_COUNT) }),
+  )
+  await standpipe.put('keys', records)
+  let mostFiles = 0
+  await eventually('the batch is delivered', DELIVERY_MS_MAX, async () => {
+    mostFiles = Math.max(mostFiles, await openFileCount(standpipe))
+    return (await standpipe.books('keys')).pending === 0 ? true : undefined
+  })
+
+  expect(await standpipe.settled('keys')).toMatchObject({
+    accepted: 2 * KEY_COUNT,
+    delivered: 2 * KEY_COUNT,
+  })
+  const objects = await standpipe.objects('keys')
+  expect(objects).toHaveLength(KEY_COUNT)
+  const texts = new Map(
+    objects.map(({ key, bytes }) => [/^data\/c(\d+)\/keys-1-/.exec(key)?.[1], bytes.toString()]),
+  )
+  for (let number = 0; number < KEY_COUNT; number += 1) {
+    const wanted = `{"number":${number},"turn":0}{"number":${number},"turn":1}`
+    if (texts.get(String(number * 7)) !== wanted) {
+      expect(texts.get(String(number * 7)), `key ${number * 7}`).toBe(wanted)
+    }
+  }
+  if (process.platform !== 'linux') return
+  console.info('MEM', (await peakMemoryBytes(standpipe)) / MIB, idleFiles, mostFiles)
+  expect(await peakMemoryBytes(standpipe)).toBeLessThan(512 * MIB)
+  expect(mostFiles).toBeLessThan(idleFiles + OPEN_FILES_MORE_MAX)
+})
+
+test('hostile keys: nothing leaves the bucket, no two become one, and the unfit are errors', async () => {
+  await using standpipe = await ProcessingService.start({
+    'route.mjs': eachRecord('ok(text, { partitionKeys: { where: JSON.parse(text).where } })'),
+  })
+  await standpipe.createS3Stream('hostile', {
+    Prefix: 'data/!{partitionKeyFromQuery:who}/!{partitionKeyFromLambda:where}/',
+    DynamicPartitioningConfiguration: { Enabled: true },
+    ...processing(
+      lambda('route'),
+      processor('MetadataExtraction', { MetadataExtractionQuery: '{who: .who}' }),
+    ),
+  })
+  const fit = [
+    '..', '.', '../../../etc', 'a/../../b', '/absolute', 'a//b', 'a/', 'a', '%2E', '%2e%2e', '%',
+    'C:\\windows', '\u0000', 'line\nfeed', '\u202Eright to left', '!{timestamp:yyyy}', '${HOME}', '*',
+    'con', '__proto__', 'ä', 'a\u0308', '\u{1f600}', ' ', "'", '"', '<&>', 'x'.repeat(100),
+  ] // prettier-ignore
+  const unfit = ['', 'x'.repeat(101), 'x/'.repeat(200), 'é'.repeat(200)]
+  const records = [...fit, ...unfit].map((key) => JSON.stringify({ who: key, where: key }))
+  await standpipe.put('hostile', [JSON.stringify({ who: 'first', where: 'first' })])
+  await standpipe.settled('hostile')
+  const filesBefore = await readdir(standpipe.service.dataDir)
+  await standpipe.put('hostile', records)
+
+  expect(await standpipe.settled('hostile')).toMatchObject({
+    accepted: records.length + 1,
+    delivered: fit.length + 1,
+    errored: unfit.length,
+  })
+  const objects = await standpipe.objects('hostile')
+  const delivered = objects.filter(({ key }) => /^data\/(?!first\/)/.test(key))
+  expect(delivered.map(({ bytes }) => bytes.toString()).toSorted()).toEqual(
+    records.slice(0, fit.length).toSorted(),
+  )
+  for (const { key } of delivered) expect(key).not.toMatch(/(^|\/)\.{0,2}\/|\\|[\0-\x1f]/)
+  expect(await readdir(standpipe.service.dataDir)).toEqual(filesBefore)
+  expect(await readdir(join(standpipe.service.dataDir, 'buckets'))).toEqual(['bucket-hostile'])
+  const failures = errorRecords(objects, 'processing-failed')
+  expect(failures.map(({ errorCode }) => errorCode)).toEqual(
+    unfit.map(() => 'DynamicPartitioning.MetadataExtractionFailed'),
+  )
+  expect(failures.map(({ rawData }) => Buffer.from(String(rawData), 'base64').toString())).toEqual(
+    records.slice(fit.length),
+  )
+})
+
+test('partitioning is switched on and off on a live stream', async () => {
+  await using standpipe = await ProcessingService.start({})
+  const off = {
+    Prefix: 'data/all/',
+    DynamicPartitioningConfiguration: { Enabled: false },
+    ProcessingConfiguration: { Enabled: false, Processors: [] },
+  }
+  const on = {
+    Prefix: 'data/by-day/!{partitionKeyFromQuery:day}/',
+    DynamicPartitioningConfiguration: { Enabled: true },
+    ...processing(processor('MetadataExtraction', { MetadataExtractionQuery: '{day: .day}' })),
+  }
+  await standpipe.createS3Stream('live', off)
+  const update = async (version: number, ExtendedS3DestinationUpdate: typeof off | typeof on) => {
+    await standpipe.firehose.updateDestination({
+      DeliveryStreamName: 'live',
+      CurrentDeliveryStreamVersionId: String(version),
+      DestinationId: DESTINATION_ID,
+      ExtendedS3DestinationUpdate,
+    })
+  }
+  const batch = (turn: number) => ['mon', 'tue', 'mon'].map((day) => JSON.stringify({ day, turn }))
+  await standpipe.put('live', batch(1))
+  await standpipe.settled('live')
+  await update(1, on)
+  await standpipe.put('live', batch(2))
+  await standpipe.settled('live')
+  await update(2, off)
+  await standpipe.put('live', batch(3))
+  expect(await standpipe.settled('live')).toMatchObject({ accepted: 9, delivered: 9, errored: 0 })
+
+  const objects = await standpipe.objects('live')
+  const [mon, tue] = batch(2)
+  expect(objects.map(({ key, bytes }) => [key, bytes.toString()])).toEqual([
+    [expect.stringMatching(/^data\/all\/\d{4}(\/\d\d){3}\/live-1-/), batch(1).join('')],
+    [expect.stringMatching(/^data\/all\/\d{4}(\/\d\d){3}\/live-3-/), batch(3).join('')],
+    [expect.stringMatching(/^data\/by-day\/mon\/live-2-/), `${mon}${mon}`],
+    [expect.stringMatching(/^data\/by-day\/tue\/live-2-/), tue],
+  ])
+  const { DeliveryStreamDescription } = await standpipe.firehose.describeDeliveryStream({
+    DeliveryStreamName: 'live',
+  })
+  expect(DeliveryStreamDescription?.VersionId).toBe('3')
+})
+
+function procPath({ service }: ProcessingService, name: string): string {
+  return `/proc/${service.pid}/${name}`
+}
+
+/** Files, sockets and the like; 0 where the system has no /proc. */
+async function openFileCount(standpipe: ProcessingService): Promise<number> {
+  if (process.platform !== 'linux') return 0
+  const names = await readdir(procPath(standpipe, 'fd'))
+  return names.length
+}
+
+/** What the process has held at its worst. */
+async function peakMemoryBytes(standpipe: ProcessingService): Promise<number> {
+  const status = await readFile(procPath(standpipe, 'status'), 'utf8')
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
+}
