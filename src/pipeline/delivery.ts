@@ -313,7 +313,14 @@ export class Delivery {
   /** Where nothing has left yet, processors may have another go at a batch. */
   async #processAnew(attempt: Attempt): Promise<boolean> {
     if (!attempt.isUntouched) return false
-    await this.#options.contents.unstage(attempt.claimed.claim.batch)
+    const { contents, logger } = this.#options
+    const { batch } = attempt.claimed.claim
+    try {
+      await contents.unstage(batch)
+    } catch (error) {
+      // The next claim finds it damaged, too.
+      logger.error({ batchId: batch.batchId, error }, 'Cannot remove what was staged of a batch.')
+    }
     return true
   }
 

@@ -7,6 +7,7 @@ import { recordsOf } from '../chunk.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import { DeliveryError } from '../destination.ts'
 import type {
+  BatchRecord,
   Destination,
   EncodedOutput,
   EncodeJob,
@@ -71,7 +72,8 @@ class Bracketing implements Destination {
 
   /** Takes what has an `a` in it. */
   async explain(job: ExplainJob): Promise<ExplainedRecords> {
-    const records = (await Array.fromAsync(job.records())).flat()
+    const records: BatchRecord[] = []
+    for await (const group of job.records()) records.push(...group)
     const failure = { retryable: false, effect: 'none' } as const
     return {
       items: records

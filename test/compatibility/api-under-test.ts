@@ -20,6 +20,7 @@ import { noMetrics } from '../../src/base/metrics.ts'
 import { BatchIds } from '../../src/batch.ts'
 import type { SealedBatch } from '../../src/batch.ts'
 import type { ConfigurationContext } from '../../src/destination.ts'
+import type { Explainer } from '../../src/explanation.ts'
 import { BatchFiles } from '../../src/embedded/batch-files.ts'
 import { LocalKeyRing } from '../../src/embedded/local-key-ring.ts'
 import { LocalQueue } from '../../src/embedded/local-queue.ts'
@@ -50,6 +51,7 @@ export interface ApiUnderTestOptions {
   /** Whether a wrapping key for server-side encryption is configured. */
   readonly encryptionKey?: boolean
   readonly configuration?: Partial<ConfigurationContext>
+  readonly explain?: Explainer['explain']
 }
 
 export class ApiUnderTest implements AsyncDisposable {
@@ -127,7 +129,9 @@ export class ApiUnderTest implements AsyncDisposable {
         clock: systemClock,
         logger,
       }),
-      explainer: { explain: () => Promise.reject(new Error('no test asks for it')) },
+      explainer: {
+        explain: options.explain ?? (() => Promise.reject(new Error('the test asks for none'))),
+      },
       checkProcessing: () => Promise.resolve(),
       functionReports,
       buffers: new BufferPool(),

@@ -2,7 +2,10 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { FaultyS3 } from '../fakes/faulty-s3.ts'
+import { SeededRandom } from '../fakes/seeded-random.ts'
 import { eventually } from './harness.ts'
+import { s3Objects } from './objects.ts'
 import {
   DESTINATION_ID,
   eachRecord,
@@ -12,6 +15,7 @@ import {
   ProcessingService,
   processor,
 } from './processing-service.ts'
+import { s3Environment } from './streams.ts'
 
 const KEY_COUNT = 10_000
 const MIB = 1024 * 1024
@@ -20,7 +24,11 @@ const DELIVERY_MS_MAX = 60_000
 const OPEN_FILES_MORE_MAX = 64
 
 test('ten thousand keys in one batch: an object each, at bounded memory and few open files', async () => {
-  await using standpipe = await ProcessingService.start({})
+  await using s3 = await FaultyS3.start(new SeededRandom(1))
+  await using standpipe = await ProcessingService.start(
+    {},
+    { ...s3Environment(s3), STANDPIPE_S3_REQUEST_TIMEOUT_MS: '30000' },
+  )
   await standpipe.createS3Stream('keys', {
     Prefix: 'data/!{partitionKeyFromQuery:customer}/',
     DynamicPartitioningConfiguration: { Enabled: true },
@@ -47,10 +55,14 @@ test('ten thousand keys in one batch: an object each, at bounded memory and few 
     accepted: 2 * KEY_COUNT,
     delivered: 2 * KEY_COUNT,
   })
-  const objects = await standpipe.objects('keys')
+  const bucket = s3.bucket('bucket-keys')
+  const objects = s3Objects(bucket)
   expect(objects).toHaveLength(KEY_COUNT)
   const texts = new Map(
-    objects.map(({ key, bytes }) => [/^data\/c(\d+)\/keys-1-/.exec(key)?.[1], bytes.toString()]),
+    objects.map(({ key, bytes }) => [
+      /^data\/c(\d+)\/\d{4}(?:\/\d\d){3}\/keys-1-/.exec(key)?.[1],
+      bytes.toString(),
+    ]),
   )
   for (let number = 0; number < KEY_COUNT; number += 1) {
     const wanted = `{"number":${number},"turn":0}{"number":${number},"turn":1}`
@@ -100,7 +112,11 @@ test('hostile keys: nothing leaves the bucket, no two become one, and the unfit 
   )
   for (const { key } of delivered) expect(key).not.toMatch(/(^|\/)\.{0,2}\/|\\|[\0-\x1f]/)
   expect(await readdir(standpipe.service.dataDir)).toEqual(filesBefore)
-  expect(await readdir(join(standpipe.service.dataDir, 'buckets'))).toEqual(['bucket-hostile'])
+  expect(await readdir(join(standpipe.service.dataDir, 'buckets'))).toEqual([
+    '.partial',
+    'bucket-hostile',
+  ])
+  expect(await readdir(join(standpipe.service.dataDir, 'buckets', '.partial'))).toEqual([])
   const failures = errorRecords(objects, 'processing-failed')
   expect(failures.map(({ errorCode }) => errorCode)).toEqual(
     unfit.map(() => 'DynamicPartitioning.MetadataExtractionFailed'),
@@ -146,8 +162,8 @@ test('partitioning is switched on and off on a live stream', async () => {
   expect(objects.map(({ key, bytes }) => [key, bytes.toString()])).toEqual([
     [expect.stringMatching(/^data\/all\/\d{4}(\/\d\d){3}\/live-1-/), batch(1).join('')],
     [expect.stringMatching(/^data\/all\/\d{4}(\/\d\d){3}\/live-3-/), batch(3).join('')],
-    [expect.stringMatching(/^data\/by-day\/mon\/live-2-/), `${mon}${mon}`],
-    [expect.stringMatching(/^data\/by-day\/tue\/live-2-/), tue],
+    [expect.stringMatching(/^data\/by-day\/mon\/\d{4}(\/\d\d){3}\/live-2-/), `${mon}${mon}`],
+    [expect.stringMatching(/^data\/by-day\/tue\/\d{4}(\/\d\d){3}\/live-2-/), tue],
   ])
   const { DeliveryStreamDescription } = await standpipe.firehose.describeDeliveryStream({
     DeliveryStreamName: 'live',

@@ -185,5 +185,7 @@ function* leftoverViolations({ leftovers, unfinished }: Evidence): Generator<str
   for (const batchId of unfinished.keys()) {
     if (!leftovers.some((path) => path.endsWith(`${batchId}.batch`)))
       yield `batch ${batchId} waits for an operator and is not there`
+    if (!leftovers.some((path) => path.endsWith(`${batchId}.manifest`)))
+      yield `batch ${batchId} waits for an operator though nothing was frozen`
   }
 }

@@ -52,8 +52,11 @@ export class Processings {
     }
   }
 
-  /** Sees what one process stages. */
-  watch(real: BatchContents, owner: Sender): BatchContents {
+  /**
+   * Sees what one process stages.
+   * @param onStaged told of each batch of which something is staged now, durably
+   */
+  watch(real: BatchContents, owner: Sender, onStaged: (batchId: BatchId) => void): BatchContents {
     return {
       read: (batch, range) => real.read(batch, range),
       manifest: (batch) => real.manifest(batch),
@@ -65,7 +68,17 @@ export class Processings {
         await real.unstage(batch)
         history.staged = []
       },
-      stage: (batch) => this.#stage(real, batch, owner),
+      stage: async (batch) => {
+        const writer = await this.#stage(real, batch, owner)
+        return {
+          write: (block) => writer.write(block),
+          abandon: () => writer.abandon(),
+          finish: async (index) => {
+            await writer.finish(index)
+            onStaged(batch.batchId)
+          },
+        }
+      },
     }
   }
 

@@ -270,7 +270,10 @@ class World {
       catalog: this.#database.open(life),
       objectStore: this.#buckets.connect(life),
       functions: this.#functions.connect(life),
-      watch: (contents) => this.#processings.watch(contents, life),
+      watch: (contents) =>
+        this.#processings.watch(contents, life, (batchId) => {
+          if (this.#options.rot === true && this.#chance.happens(0.1)) this.#rot(batchId)
+        }),
       destinationTypes: [
         s3,
         indexType(this.#index.connect(life), this.#refusals),
@@ -356,10 +359,15 @@ class World {
   /**
    * One bit a file, in sealed batches and what is staged of them: in the last group of an open one,
    * damage can't be told from a torn tail.
+   * @param stagedOf in what is staged of this batch; absent: anywhere
    */
-  #rot(): void {
+  #rot(stagedOf?: BatchId): void {
+    const isWanted = (path: string): boolean =>
+      stagedOf === undefined
+        ? /\.(?:batch|staged)$/.test(path)
+        : path.endsWith(`/${stagedOf}.staged`)
     const files = pathsUnder(this.#disk.disk.root).filter(
-      ([path, file]) => /\.(?:batch|staged)$/.test(path) && !this.#rotten.has(file),
+      ([path, file]) => isWanted(path) && !this.#rotten.has(file),
     )
     const [path, file] = files[this.#chance.integer(0, files.length - 1)] ?? []
     if (path === undefined || file === undefined) return
