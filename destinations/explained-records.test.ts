@@ -1,7 +1,7 @@
 /** What each destination says that records would be, out of the functions that deliver them. */
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../src/base/json.ts'
-import type { ExplainedRecords } from '../src/explanation.ts'
+import type { EncodedOutput, ExplainedRecords } from '../src/destination.ts'
 import { encodeRecordId } from '../src/record.ts'
 import { contextWith } from '../test/fakes/delivered-batch.ts'
 import { batchOf, encodeByHand, explainJob, streamOf } from '../test/fakes/hand-delivery.ts'
@@ -12,6 +12,7 @@ const RoleARN = 'arn:aws:iam::000000000000:role/delivery'
 const S3Configuration = { RoleARN, BucketARN: 'arn:aws:s3:::failed' }
 
 interface Explained {
+  readonly output: EncodedOutput
   readonly batch: HandBatch
   readonly explained: ExplainedRecords | undefined
 }
@@ -35,7 +36,11 @@ async function explain(
   const outputs = await encodeByHand(destination, stream, batch)
   const output = outputs.find(({ accounting }) => accounting === 'delivered')!
   try {
-    return { batch, explained: await destination.explain?.(explainJob(output, stream, batch)) }
+    return {
+      batch,
+      output,
+      explained: await destination.explain?.(explainJob(output, stream, batch)),
+    }
   } finally {
     await destination.close()
   }
@@ -119,14 +124,7 @@ test('MongoDB: the document with the types of its values', async () => {
 
 test.each(['Raw', 'Event'])('Splunk, %s: the text of each record', async (HECEndpointType) => {
   const members = { HECEndpoint: 'http://127.0.0.1:9', HECEndpointType, HECToken: 'SESAME' }
-  const delimited = {
-    ...members,
-    ProcessingConfiguration: {
-      Enabled: true,
-      Processors: [{ Type: 'AppendDelimiterToRecord', Parameters: [] }],
-    },
-  }
-  const explained = await explain('Splunk', delimited, ['a', Buffer.from([0xff]), ''])
+  const explained = await explain('Splunk', members, ['a', Buffer.from([0xff]), ''])
   const item = { endpointType: HECEndpointType }
   expect(explained.explained).toEqual({
     items: [
@@ -175,11 +173,20 @@ test('Postgres: without the database no row can be told', async () => {
   })
 })
 
-test('HTTP and S3: the bytes of the output say it all', async () => {
-  const EndpointConfiguration = { Url: 'http://127.0.0.1:9/' }
-  expect(await explain('HttpEndpoint', { EndpointConfiguration }, ['a'])).toMatchObject({
+test.each([
+  ['HttpEndpoint', {}, undefined],
+  ['HttpEndpoint', { RequestConfiguration: { ContentEncoding: 'GZIP' } }, 'GZIP'],
+  ['ExtendedS3', {}, undefined],
+  ['ExtendedS3', { CompressionFormat: 'Snappy' }, 'Snappy'],
+])('%s, %o: the bytes of the output say it all', async (type, members, contentFormat) => {
+  const configuration = {
+    ...(type === 'ExtendedS3' && { BucketARN: 'arn:aws:s3:::logs' }),
+    ...(type === 'HttpEndpoint' && { EndpointConfiguration: { Url: 'http://127.0.0.1:9/' } }),
+    ...members,
+  }
+  const { output, explained } = await explain(type, configuration, ['a'])
+  expect({ explained, contentFormat: output.contentFormat }).toEqual({
     explained: undefined,
+    contentFormat,
   })
-  const BucketARN = 'arn:aws:s3:::logs'
-  expect(await explain('ExtendedS3', { BucketARN }, ['a'])).toMatchObject({ explained: undefined })
 })

@@ -37,6 +37,13 @@ export class DeferredExplainer implements Explainer, AsyncDisposable {
     return (await this.#opened).explain(stream, data)
   }
 
+  stop(): void {
+    void this.#opened?.then(
+      (explainer) => explainer.stop(),
+      () => {},
+    )
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#opened?.catch(() => {})
     await this.#resources.disposeAsync()

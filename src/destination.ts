@@ -10,7 +10,6 @@ import type { SealedBatch } from './batch.ts'
 import type { StoredChunk } from './batch-store.ts'
 import type { Connections } from './connections.ts'
 import type { DeliveryStream } from './delivery-stream.ts'
-import type { ExplainedRecords } from './explanation.ts'
 import type { Accounting, FrozenOutput, Manifest, OrdinalRange } from './manifest.ts'
 import type { ObjectReader, ObjectStore } from './object-store.ts'
 import type { PartitionKeys, PartitionRules } from './partition.ts'
@@ -185,6 +184,21 @@ export interface DeliverJob {
   /** The output's records that have neither arrived nor been refused, in order, some at a time. */
   records(): AsyncIterable<readonly BatchRecord[]>
   readonly signal: AbortSignal
+}
+
+/** A record as its destination would have it. */
+export interface ExplainedItem {
+  readonly ordinal: number
+  /** The destination's own words: a document's id, rows. */
+  readonly item: JsonObject
+  /** The bytes that it would be, where there are such. */
+  readonly data?: Buffer
+}
+
+/** What a destination makes of an output's records, without sending them. */
+export interface ExplainedRecords {
+  readonly items: readonly ExplainedItem[]
+  readonly refused: readonly RecordFailure[]
 }
 
 /** An output that is not to be delivered. */

@@ -1,8 +1,8 @@
 /** What would become of a record, stage by stage, were it sent to a stream now. */
-import type { Json, JsonObject } from './base/json.ts'
+import type { Json } from './base/json.ts'
 import type { Failure } from './delivery-queue.ts'
 import type { DeliveryStream } from './delivery-stream.ts'
-import type { ContentFormat, RecordFailure } from './destination.ts'
+import type { ContentFormat, ExplainedItem } from './destination.ts'
 import type { Accounting } from './manifest.ts'
 import type { PartitionKeys } from './partition.ts'
 
@@ -56,24 +56,10 @@ export interface ExplainedContent {
   readonly isWhole: boolean
 }
 
-/** A record as its destination would have it. */
-export interface ExplainedItem {
-  readonly ordinal: number
-  /** The destination's own words: a document's id, rows. */
-  readonly item: JsonObject
-  /** The bytes that it would be, where there are such. */
-  readonly data?: Buffer
-}
-
 /** A record that would go to the error output. */
 export interface ExplainedRefusal {
   readonly ordinal: number
   readonly refusal: Failure
-}
-
-export interface ExplainedRecords {
-  readonly items: readonly ExplainedItem[]
-  readonly refused: readonly RecordFailure[]
 }
 
 export interface Explainer {
@@ -84,4 +70,6 @@ export interface Explainer {
    * @throws DeliveryError when something that is asked for it does not answer
    */
   explain(stream: DeliveryStream, data: Buffer): Promise<Explanation>
+  /** The process is ending: explanations that are under way fail with a DeliveryError. */
+  stop(): void
 }

@@ -142,6 +142,8 @@ class RunningService implements Service {
     const { options, engine, servers, loops, resources } = this.#parts
     const finished = new AbortController()
     void options.clock.sleep(timeoutMs, finished.signal).then(() => loops.abortThreads.abort())
+    // Functions may keep one waiting for minutes, and nothing depends on it.
+    engine.context.explainer.stop()
     try {
       await Promise.all(servers.map((server) => server.drain(loops.abortThreads.signal)))
       loops.stop.abort()

@@ -1,7 +1,7 @@
 -- What the delivery stream `warehouse` of standpipe.yaml loads into.
 CREATE TABLE events (
   id text,
-  at timestamptz DEFAULT now(),
+  at timestamptz,
   kind text,
   body jsonb
 );

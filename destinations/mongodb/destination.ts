@@ -2,14 +2,14 @@ import type {
   DeliverJob,
   Destination,
   DestinationContext,
-  EncodedOutput,
   EncodeJob,
+  EncodedOutput,
   ExplainJob,
+  ExplainedRecords,
   FailurePolicy,
   RecordFailure,
 } from '../../src/destination.ts'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
-import type { ExplainedRecords } from '../../src/explanation.ts'
 import { planBackup } from '../../src/objects/delivery-configuration.ts'
 import { encodeObjects, putObject } from '../../src/objects/object-outputs.ts'
 import type { MongoDBConfiguration } from './configuration.ts'

@@ -1,6 +1,5 @@
 import { BSON } from 'mongodb'
-import type { ExplainJob, RecordFailure } from '../../src/destination.ts'
-import type { ExplainedRecords } from '../../src/explanation.ts'
+import type { ExplainJob, ExplainedRecords, RecordFailure } from '../../src/destination.ts'
 import { encodeRecordId } from '../../src/record.ts'
 import { InvalidRecord, toDocument } from './document.ts'
 import type { PendingDocument } from './document.ts'

@@ -4,14 +4,14 @@ import type {
   DeliverJob,
   Destination,
   DestinationContext,
-  EncodedOutput,
   EncodeJob,
+  EncodedOutput,
   ExplainJob,
+  ExplainedRecords,
   FailurePolicy,
   RecordFailure,
 } from '../../src/destination.ts'
 import { DeliveryError } from '../../src/destination.ts'
-import type { ExplainedRecords } from '../../src/explanation.ts'
 import type { FrozenOutput } from '../../src/manifest.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
 import { planBackup } from '../../src/objects/delivery-configuration.ts'

@@ -1,6 +1,5 @@
 import type { JsonObject } from '../../src/base/json.ts'
-import type { ExplainJob } from '../../src/destination.ts'
-import type { ExplainedItem, ExplainedRecords } from '../../src/explanation.ts'
+import type { ExplainJob, ExplainedItem, ExplainedRecords } from '../../src/destination.ts'
 import { bulkDocuments } from './bulk-request.ts'
 import type { Document } from './bulk-request.ts'
 

@@ -4,13 +4,13 @@ import type {
   DeliverJob,
   Destination,
   DestinationContext,
-  EncodedOutput,
   EncodeJob,
+  EncodedOutput,
   ExplainJob,
+  ExplainedRecords,
   FailurePolicy,
   RecordFailure,
 } from '../../src/destination.ts'
-import type { ExplainedRecords } from '../../src/explanation.ts'
 import { encodeObjects, putObject } from '../../src/objects/object-outputs.ts'
 import type { RedshiftConfiguration } from './configuration.ts'
 import { explainPostgresRows, explainRedshiftCopy } from './explain-rows.ts'

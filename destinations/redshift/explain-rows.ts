@@ -1,6 +1,11 @@
 /** What loads would make of records, without any: the database is asked for its columns at most. */
-import type { DestinationContext, ExplainJob, RecordFailure } from '../../src/destination.ts'
-import type { ExplainedItem, ExplainedRecords } from '../../src/explanation.ts'
+import type {
+  DestinationContext,
+  ExplainJob,
+  ExplainedItem,
+  ExplainedRecords,
+  RecordFailure,
+} from '../../src/destination.ts'
 import type { RedshiftConfiguration } from './configuration.ts'
 import { databaseFailure } from './failure.ts'
 import type { CopyTarget } from './plan.ts'

@@ -3,12 +3,12 @@ import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import type {
   DeliverJob,
   Destination,
-  EncodedOutput,
   EncodeJob,
+  EncodedOutput,
   ExplainJob,
+  ExplainedRecords,
   RecordFailure,
 } from '../../src/destination.ts'
-import type { ExplainedRecords } from '../../src/explanation.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
 import { explainRows } from '../../src/objects/explain-rows.ts'
 import { encodeObjects, putObject } from '../../src/objects/object-outputs.ts'

@@ -7,13 +7,13 @@ import type {
   DeliverJob,
   Destination,
   DestinationContext,
-  EncodedOutput,
   EncodeJob,
+  EncodedOutput,
   ExplainJob,
+  ExplainedRecords,
   FailurePolicy,
   RecordFailure,
 } from '../../src/destination.ts'
-import type { ExplainedRecords } from '../../src/explanation.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
 import { planBackup } from '../../src/objects/delivery-configuration.ts'
 import { outputUuid } from '../../src/objects/object-key.ts'
@@ -76,7 +76,7 @@ export class SplunkDestination implements Destination {
   /** The text of each record in the body; what is wrong with it is for Splunk to say. */
   async explain(job: ExplainJob): Promise<ExplainedRecords> {
     const { HECEndpointType: endpointType } = configurationOf(job.stream)
-    const body = await RecordBody.gather(job.records(), delimiterOf(job.stream))
+    const body = await RecordBody.gather(job.records())
     const items = body.ordinals.map((ordinal, index) => ({
       ordinal,
       item: { endpointType },
@@ -114,7 +114,8 @@ export class SplunkDestination implements Destination {
       timeoutMs: current.HECAcknowledgmentTimeoutInSeconds * 1_000,
       signal: job.signal,
     })
-    const body = await RecordBody.gather(job.records(), delimiterOf(job.stream))
+    const delimiter = recordDelimiter(configurationOf(job.stream).ProcessingConfiguration)
+    const body = await RecordBody.gather(job.records(), delimiter)
     return sendInParts(body, async (bytes) => {
       // Splunk takes no empty request, and would have nothing to keep of it.
       if (bytes.byteLength > 0) await conversation.send(bytes)
@@ -132,8 +133,4 @@ export class SplunkDestination implements Destination {
 
 function configurationOf({ destination }: DeliveryStream): SplunkConfiguration {
   return destination as SplunkConfiguration
-}
-
-function delimiterOf(stream: DeliveryStream): Buffer | undefined {
-  return recordDelimiter(configurationOf(stream).ProcessingConfiguration)
 }

@@ -36,9 +36,15 @@ function whoMaySend({ accessKeys, insecureOpen }: Settings): string {
 }
 
 /** The Data of the CLI line is base64, as version 2 of the AWS CLI wants it. */
-function firstSteps(url: string, settings: Settings, objectStore: ObjectStoreChoice): string[] {
+function firstSteps(
+  listened: string,
+  settings: Settings,
+  objectStore: ObjectStoreChoice,
+): string[] {
+  // An address to listen on need not be one to call.
+  const url = listened.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
   const name = QUICKSTART_STREAM.DeliveryStreamName
-  const folder = join(objectStore.place, QUICKSTART_BUCKET)
+  const folder = placeOf(objectStore)
   const hasKeys = settings.accessKeys.length > 0
   const signed = hasKeys
     ? `--aws-sigv4 aws:amz:${settings.region}:firehose --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" `
@@ -55,4 +61,10 @@ function firstSteps(url: string, settings: Settings, objectStore: ObjectStoreCho
     '',
     `Ten seconds later there is an object under ${folder}`,
   ]
+}
+
+/** A folder, or a URL whose slashes are to stay. */
+function placeOf({ kind, place }: ObjectStoreChoice): string {
+  if (kind === 'folder') return join(place, QUICKSTART_BUCKET)
+  return `${place.replace(/\/$/, '')}/${QUICKSTART_BUCKET}`
 }

@@ -45,9 +45,7 @@ export class ErrorObjects implements ErrorOutput {
       }),
     )
     const target = nameErrorObject(job, errorOutputType, OUTPUT_INDEX)
-    const accounting = 'errored'
-    const format = compressedContent(errorConfiguration(job.stream))
-    return { kind: ERROR_OUTPUT_KIND, target, accounting, recordCount, content, ...format }
+    return { kind: ERROR_OUTPUT_KIND, target, accounting: 'errored', recordCount, content }
   }
 
   async encodeProcessingErrors(job: ProcessingErrorsJob): Promise<EncodedOutput> {

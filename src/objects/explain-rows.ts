@@ -1,6 +1,5 @@
 import type { Json, JsonObject } from '../base/json.ts'
-import type { ExplainJob } from '../destination.ts'
-import type { ExplainedItem, ExplainedRecords } from '../explanation.ts'
+import type { ExplainJob, ExplainedItem, ExplainedRecords } from '../destination.ts'
 import type { FormatConversion } from '../processors/conversion-configuration.ts'
 import type { HiveType } from '../processors/hive-type.ts'
 import { RowReader } from '../processors/row-reader.ts'
@@ -45,9 +44,6 @@ function shown(value: unknown, type: HiveType): Json {
       return new Date((value as number) * DAY_MS).toISOString().replace(/T.*/, '')
     case 'binary':
       return Buffer.from(value as Uint8Array).toString('base64')
-    case 'float':
-    case 'double':
-      return Number.isFinite(value) ? (value as number) : String(value as number)
     case 'array':
       return (value as unknown[]).map((element) => shown(element, type.element))
     case 'map':

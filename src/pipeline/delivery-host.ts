@@ -97,6 +97,7 @@ export class LocalDeliveryHost implements DeliveryHost {
 
   async park(claim: Claim, failure: Failure): Promise<void> {
     await this.#options.queue.park(claim, failure)
+    this.#refusals.parked(claim)
     this.#reportFailure('error', claim, failure, 'It is parked until the stream is resumed')
   }
 

@@ -1,3 +1,4 @@
+import { strict as assert } from 'node:assert'
 import type { ContentFormat, OutputContent } from '../destination.ts'
 import type { ExplainedContent } from '../explanation.ts'
 import { COMPRESSION_FORMATS } from '../formats/compression.ts'
@@ -13,7 +14,7 @@ export async function explainContent(
 ): Promise<ExplainedContent> {
   if (format === 'PARQUET') return { format, isWhole: false }
   const { contentEncoding: coding = 'identity' } = COMPRESSION_FORMATS[format]
-  if (!isObjectCoding(coding)) throw new Error(`Cannot read ${format}: nothing undoes ${coding}`)
+  assert(isObjectCoding(coding), `what is written as ${format} can be read`)
   const pieces: Buffer[] = []
   let sizeBytes = 0
   for await (const piece of decompressedObject(coding, piecesOf(content), Infinity)) {

@@ -1,22 +1,26 @@
+import { strict as assert } from 'node:assert'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
+import { ManualClock } from '../../test/contracts/manual-clock.ts'
 import { capitals, eachRecord, ScriptedFunctions } from '../../test/fakes/scripted-functions.ts'
 import type { Script } from '../../test/fakes/scripted-functions.ts'
 import { systemClock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { recordsOf } from '../chunk.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import { DeliveryError } from '../destination.ts'
 import type {
   BatchRecord,
   Destination,
-  EncodedOutput,
   EncodeJob,
+  EncodedOutput,
   ExplainJob,
+  ExplainedRecords,
   OpenedSpool,
   OutputContent,
 } from '../destination.ts'
 import type { ErrorOutput } from '../error-output.ts'
-import type { ExplainedRecords, Explanation } from '../explanation.ts'
+import type { Explanation } from '../explanation.ts'
 import type { Functions } from '../functions.ts'
 import type { ProcessorTools } from '../processors/index.ts'
 import { LocalExplainer } from './local-explainer.ts'
@@ -96,18 +100,23 @@ class Bracketing implements Destination {
 class Bench {
   readonly destination: Bracketing
   readonly functions: Functions
+  readonly explainer: LocalExplainer
   openSpools = 0
   readonly #processors: readonly object[]
-  readonly #explainer: LocalExplainer
 
   constructor(
     processors: readonly object[],
-    given: { readonly script?: Script; readonly outputs?: 'one' | 'each' } = {},
+    given: {
+      readonly script?: Script
+      readonly outputs?: 'one' | 'each'
+      readonly clock?: Clock
+    } = {},
   ) {
     this.#processors = processors
     this.destination = new Bracketing(given.outputs ?? 'one')
     this.functions = new ScriptedFunctions(given.script ?? eachRecord(capitals))
-    const tools: Partial<ProcessorTools> = { functions: this.functions, clock: systemClock }
+    const { clock = systemClock } = given
+    const tools: Partial<ProcessorTools> = { functions: this.functions, clock }
     const errorOutput: Partial<ErrorOutput> = {
       encodeProcessingErrors: async (job) => {
         const spool = job.openSpool()
@@ -121,12 +130,12 @@ class Bench {
         }
       },
     }
-    this.#explainer = new LocalExplainer({
+    this.explainer = new LocalExplainer({
       destinations: new Map([['Brackets', this.destination]]),
       errorOutput: errorOutput as ErrorOutput,
       tools: tools as ProcessorTools,
       openSpool: () => this.#openSpool(),
-      clock: systemClock,
+      clock,
     })
   }
 
@@ -141,15 +150,13 @@ class Bench {
       destination: { ProcessingConfiguration: { Enabled: true, Processors: this.#processors } },
     }
     try {
-      return await this.#explainer.explain(
+      return await this.explainer.explain(
         stream as Partial<DeliveryStream> as DeliveryStream,
         Buffer.from(data),
       )
     } finally {
-      expect({ openSpools: this.openSpools, deliveries: this.destination.deliveries }).toEqual({
-        openSpools: 0,
-        deliveries: 0,
-      })
+      assert.equal(this.openSpools, 0)
+      assert.equal(this.destination.deliveries, 0)
     }
   }
 
@@ -285,6 +292,36 @@ test('of much that becomes of a record, the first is told and the rest counted',
   const each = await new Bench([SPLIT], { outputs: 'each' }).explain(record)
   expect(each.outputCount).toBe(500)
   expect(each.outputs).toHaveLength(100)
+})
+
+test.each([
+  ['takes too long', (_bench: Bench, clock: ManualClock) => clock.advance(240_000)],
+  ['is under way when the process ends', (bench: Bench) => bench.explainer.stop()],
+])('what %s is given up', async (_name, end) => {
+  const asked = Promise.withResolvers<void>()
+  const clock = new ManualClock()
+  const bench = new Bench([LAMBDA], {
+    clock,
+    script: (_event, signal) => {
+      asked.resolve()
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error))
+      })
+    },
+  })
+  const explanation = bench.explain('abc').catch((error: unknown) => error)
+  await asked.promise
+  end(bench, clock)
+  expect(await explanation).toMatchObject({ name: 'DeliveryError' })
+})
+
+test('once it is stopped it explains nothing', async () => {
+  const bench = new Bench([])
+  bench.explainer.stop()
+  await expect(bench.explain('abc')).rejects.toMatchObject({
+    name: 'DeliveryError',
+    message: 'Cannot process the record: the service stops',
+  })
 })
 
 test('what does not answer fails the explanation', async () => {

@@ -4,6 +4,7 @@ import { BatchIds } from '../batch.ts'
 import type { SealedBatch } from '../batch.ts'
 import { chunkDataBytes, chunkOf } from '../chunk.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
+import { DeliveryError } from '../destination.ts'
 import type { BatchRecord, Destination, EncodedOutput, OpenedSpool } from '../destination.ts'
 import type { ErrorOutput } from '../error-output.ts'
 import { EXPLAINED_MAX } from '../explanation.ts'
@@ -16,6 +17,7 @@ import { HeldBatch } from './held-batch.ts'
 import { pendingRecords } from './pending-records.ts'
 import type { BatchSource } from './processed-batch.ts'
 import { Processing } from './processing.ts'
+import { Semaphore } from './semaphore.ts'
 import { StageWatch } from './stage-watch.ts'
 
 export interface LocalExplainerOptions {
@@ -26,10 +28,17 @@ export interface LocalExplainerOptions {
   readonly clock: Clock
 }
 
+/** A record is small, but may be split, unpacked or answered to with much. */
+const AT_ONCE_MAX = 8
+/** Functions may hang for longer; whoever asks waits no longer than that. */
+const EXPLANATION_MS_MAX = 240_000
+
 /** Takes a record through the same code that delivers, as a batch of its own in memory. */
 export class LocalExplainer implements Explainer {
   readonly #options: LocalExplainerOptions
   readonly #batchIds: BatchIds
+  readonly #permits = new Semaphore(AT_ONCE_MAX)
+  readonly #stopped = new AbortController()
 
   constructor(options: LocalExplainerOptions) {
     this.#options = options
@@ -37,8 +46,26 @@ export class LocalExplainer implements Explainer {
   }
 
   async explain(stream: DeliveryStream, data: Buffer): Promise<Explanation> {
-    // Each call of a stage has its own time limit.
-    const { signal } = new AbortController()
+    return await this.#permits.run(async () => {
+      const over = new AbortController()
+      void this.#options.clock
+        .sleep(EXPLANATION_MS_MAX, over.signal)
+        .then(() => over.abort(gaveUp(`it took ${EXPLANATION_MS_MAX / 1_000} seconds`)))
+      try {
+        const signal = AbortSignal.any([over.signal, this.#stopped.signal])
+        signal.throwIfAborted()
+        return await this.#explain(stream, data, signal)
+      } finally {
+        over.abort()
+      }
+    })
+  }
+
+  stop(): void {
+    this.#stopped.abort(gaveUp('the service stops'))
+  }
+
+  async #explain(stream: DeliveryStream, data: Buffer, signal: AbortSignal): Promise<Explanation> {
     const { tools, errorOutput, openSpool } = this.#options
     const destination = this.#options.destinations.get(stream.destinationType)
     assert(destination !== undefined, `no destination ${stream.destinationType}`)
@@ -98,6 +125,11 @@ export class LocalExplainer implements Explainer {
       sealReason: 'flush',
     }
   }
+}
+
+function gaveUp(reason: string): DeliveryError {
+  const options = { retryable: true, effect: 'none' } as const
+  return new DeliveryError('Explanation.GivenUp', `Cannot process the record: ${reason}`, options)
 }
 
 interface OutputJob {

@@ -185,3 +185,11 @@ test('attempts under a thawed manifest are counted on', () => {
   state.attempted([failure(2, { retryable: false })], 5)
   expect(state.frozen().progress).toMatchObject({ attempts: 4, refused: [{ attempts: 4 }] })
 })
+
+test('error records of processors are no records of the destination: they are not refused', () => {
+  const errors: FrozenOutput = { ...frozen, kind: 'processing-failed', accounting: 'errored' }
+  const state = stateOf({ frozen: errors })
+  state.failed(error(true, 'none'), 1)
+  state.giveUp()
+  expect([state.mayRefuse, state.refusedCount, state.isDone]).toEqual([false, 0, false])
+})

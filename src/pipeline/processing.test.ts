@@ -191,6 +191,14 @@ test('names that are fixed by what is gone are not guessed at', async () => {
   expect(bench.invocations).toBe(0)
 })
 
+test('what is staged of another version than the names is not taken for theirs', async () => {
+  const bench = new Bench(['a'], upper)
+  await bench.source()
+  const stream = { ...STREAM, versionId: 2 }
+  await expect(bench.source({ stream, frozen: FROZEN })).rejects.toThrow(StagingDamaged)
+  expect(bench.invocations).toBe(1)
+})
+
 test('a stage that throws leaves nothing behind, and the next claim tries again', async () => {
   const bench = new Bench(['a'], upper)
   const stage = vi.spyOn(bench.held, 'stage').mockImplementation(async () => ({

@@ -82,7 +82,8 @@ export class Processing {
       const source = new StagedSource(batch, staged, this.#contents)
       if (source.versionId === stream.versionId) return source
       await source.close()
-      return undefined
+      if (frozen === undefined) return undefined
+      throw new StagingDamaged('What is staged is of another version than the names')
     } catch (error) {
       // Nothing has left yet: the processors may have another go.
       if (!(error instanceof StagingDamaged) || frozen !== undefined) throw error

@@ -39,3 +39,12 @@ test('a batch in flight that is refused while the stream brakes is no resumption
   counts.committed(claim, true)
   expect(counts.count(claimOf('A', 0))).toBe(3)
 })
+
+test('a batch that is parked begins anew, too, when the stream is resumed', () => {
+  const counts = new RefusalCounts()
+  counts.committed(claim, true)
+  counts.committed(claim, true)
+  counts.parked(claim)
+  expect(counts.count(claimOf('A', 1))).toBe(2)
+  expect(counts.count(claimOf('A', 0))).toBe(0)
+})

@@ -29,8 +29,17 @@ export class RefusalCounts {
     }
   }
 
-  retried({ batch: { streamId } }: Claim, { brake }: Retry): void {
+  retried(claim: Claim, { brake }: Retry): void {
+    if (brake) this.#brake(claim)
+  }
+
+  /** Beyond its retention a batch is parked where others brake; it too waits for somebody to resume. */
+  parked(claim: Claim): void {
+    this.#brake(claim)
+  }
+
+  #brake({ batch: { streamId } }: Claim): void {
     const refusals = this.#streams.get(streamId)
-    if (brake && refusals !== undefined) refusals.braked = true
+    if (refusals !== undefined) refusals.braked = true
   }
 }

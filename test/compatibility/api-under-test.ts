@@ -131,6 +131,7 @@ export class ApiUnderTest implements AsyncDisposable {
       }),
       explainer: {
         explain: options.explain ?? (() => Promise.reject(new Error('the test asks for none'))),
+        stop: () => {},
       },
       checkProcessing: () => Promise.resolve(),
       functionReports,

@@ -14,11 +14,11 @@ import type { S3Server } from '../servers/s3-server.ts'
 import { Ledger } from './ledger.ts'
 import type { DeliveredObject } from './objects.ts'
 import {
-  eachRecord,
   errorRecords,
   lambda,
   processing,
   ProcessingService,
+  rawText,
   ROLE,
   s3Configuration,
 } from './processing-service.ts'
@@ -68,8 +68,8 @@ test.runIf(available(WHAT, isHere))(
       const documents = name === 'search' ? await search.documents('search-*') : undefined
       const delivered =
         documents?.map(({ _source }) => _source as unknown as Transformed) ?? transformedIn(objects)
-      const failed = errorRecords(objects, 'processing-failed').map(({ rawData }) =>
-        idOf(Buffer.from(String(rawData), 'base64').toString()),
+      const failed = errorRecords(objects, 'processing-failed').map((record) =>
+        idOf(rawText(record)),
       )
       const books = await standpipe.settled(name)
       const context = `seed ${seed}, stream ${name}, ${JSON.stringify(books)}`

@@ -8,6 +8,7 @@ import {
   lambda,
   processing,
   ProcessingService,
+  rawText,
 } from './processing-service.ts'
 
 const RECORDS = ['a', 'b', 'c']
@@ -17,7 +18,7 @@ interface Misbehaviour {
   /** Of the handler, in which `all` has the records of a good answer. */
   readonly body: string
   readonly errorCode: string
-  readonly errorMessage: string | RegExp
+  readonly errorMessage: RegExp
   /** Absent: all of them. */
   readonly failed?: readonly string[]
   /** Absent: 1. */
@@ -28,28 +29,28 @@ const MISBEHAVIOURS: Readonly<Record<string, Misbehaviour>> = {
   throws: {
     body: 'throw new TypeError("no such thing")',
     errorCode: 'Lambda.FunctionError',
-    errorMessage: 'TypeError: no such thing',
+    errorMessage: /^TypeError: no such thing$/,
   },
   'throws-again': {
     body: 'throw new TypeError("still not")',
     errorCode: 'Lambda.FunctionError',
-    errorMessage: 'TypeError: still not',
+    errorMessage: /^TypeError: still not$/,
     attemptsMade: 3,
   },
   'throws-later': {
     body: 'setImmediate(() => { throw new Error("late") }); await new Promise(() => {})',
     errorCode: 'Lambda.FunctionError',
-    errorMessage: 'Error: late',
+    errorMessage: /^Error: late$/,
   },
   hangs: {
     body: 'await new Promise(() => {})',
     errorCode: 'Lambda.FunctionError',
-    errorMessage: 'Sandbox.Timedout: Task timed out after 2.00 seconds',
+    errorMessage: /^Sandbox\.Timedout: Task timed out after 2\.00 seconds$/,
   },
   spins: {
     body: 'for (;;);',
     errorCode: 'Lambda.FunctionError',
-    errorMessage: 'Sandbox.Timedout: Task timed out after 2.00 seconds',
+    errorMessage: /^Sandbox\.Timedout: Task timed out after 2\.00 seconds$/,
   },
   leaks: {
     body: 'const held = []; for (;;) held.push(Buffer.alloc(1e6, 1), Array(1e5).fill(held))',
@@ -59,12 +60,12 @@ const MISBEHAVIOURS: Readonly<Record<string, Misbehaviour>> = {
   'returns-nothing': {
     body: '',
     errorCode: 'Lambda.FunctionError',
-    errorMessage: 'The function did not return a list of records',
+    errorMessage: /^The function did not return a list of records$/,
   },
   'returns-junk': {
     body: 'return "junk"',
     errorCode: 'Lambda.FunctionError',
-    errorMessage: 'The function did not return a list of records',
+    errorMessage: /^The function did not return a list of records$/,
   },
   'returns-cycles': {
     body: 'all.push(all); return { records: all }',
@@ -85,7 +86,7 @@ const MISBEHAVIOURS: Readonly<Record<string, Misbehaviour>> = {
   'returns-other-metadata': {
     body: 'all[0].metadata = { partitionKeys: { day: 1 } }; return { records: all }',
     errorCode: 'Lambda.JsonProcessingException',
-    errorMessage: 'The partition key day of a returned record is not a string',
+    errorMessage: /^The partition key day of a returned record is not a string$/,
   },
   duplicates: {
     body: 'return { records: [all[0], all[1], all[0]] }',
@@ -95,13 +96,13 @@ const MISBEHAVIOURS: Readonly<Record<string, Misbehaviour>> = {
   forgets: {
     body: 'return { records: [all[1]] }',
     errorCode: 'Lambda.MissingRecordId',
-    errorMessage: 'The function did not return the record',
+    errorMessage: /^The function did not return the record$/,
     failed: ['a', 'c'],
   },
   invents: {
     body: 'return { records: [...all, { ...all[0], recordId: "another" }] }',
     errorCode: 'Lambda.JsonProcessingException',
-    errorMessage: 'The function returned 4 records for 3',
+    errorMessage: /^The function returned 4 records for 3$/,
   },
   'returns-too-much': {
     body: `
@@ -109,7 +110,7 @@ const MISBEHAVIOURS: Readonly<Record<string, Misbehaviour>> = {
       answer.pad = 'x'.repeat(${BYTES_MAX} + 1 - JSON.stringify(answer).length)
       return answer`,
     errorCode: 'Lambda.FunctionError',
-    errorMessage: `The function returned ${BYTES_MAX + 1} bytes, more than ${BYTES_MAX}`,
+    errorMessage: /^The function returned 6291457 bytes, more than 6291456$/,
   },
   'returns-far-too-much': {
     body: "return { records: all, pad: 'x'.repeat(20e6) }",
@@ -119,7 +120,7 @@ const MISBEHAVIOURS: Readonly<Record<string, Misbehaviour>> = {
   exits: {
     body: 'process.exit(3)',
     errorCode: 'Lambda.FunctionError',
-    errorMessage: 'Runtime.ExitError: the function exited with code 3',
+    errorMessage: /^Runtime\.ExitError: the function exited with code 3$/,
   },
   'is-no-code': {
     body: '}}}',
@@ -143,7 +144,7 @@ beforeAll(async () => {
   ])
   standpipe = await ProcessingService.start(
     { ...Object.fromEntries(modules), 'good.mjs': eachRecord('ok(text + text)') },
-    { STANDPIPE_FUNCTION_TIMEOUT_MS: '2000', STANDPIPE_FUNCTION_MEMORY_MB: '64' },
+    { STANDPIPE_FUNCTION_TIMEOUT_MS: '2000', STANDPIPE_FUNCTION_MEMORY_MB: '128' },
   )
 })
 afterAll(async () => standpipe?.[Symbol.asyncDispose]())
@@ -170,18 +171,12 @@ test('their records go to processing-failed under the codes of AWS, and the book
     })
     const objects = await standpipe.objects(name)
     expect(deliveredText(objects), name).toBe(passed.join(''))
-    expect(errorRecords(objects, 'processing-failed'), name).toEqual(
-      failed.map((record) => ({
-        rawData: Buffer.from(record).toString('base64'),
-        errorCode,
-        errorMessage:
-          typeof errorMessage === 'string' ? errorMessage : expect.stringMatching(errorMessage),
-        attemptsMade,
-        arrivalTimestamp: expect.any(Number) as number,
-        attemptEndingTimestamp: expect.any(Number) as number,
-        lambdaARN: functionArn(name),
-      })),
-    )
+    const failures = errorRecords(objects, 'processing-failed')
+    expect(failures.map(rawText), name).toEqual(failed)
+    for (const failure of failures) {
+      expect(failure, name).toMatchObject({ errorCode, attemptsMade, lambdaARN: functionArn(name) })
+      expect(failure.errorMessage, name).toMatch(errorMessage)
+    }
   }
   expect(await standpipe.settled('good')).toMatchObject({ accepted: 3, delivered: 3 })
 })

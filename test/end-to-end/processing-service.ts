@@ -13,12 +13,10 @@ import type {
   ProcessorParameterName,
   ProcessorType,
 } from '@aws-sdk/client-firehose'
-import { expect } from 'vitest'
 import type { JsonObject } from '../../src/base/json.ts'
 import { balanced, readBooks, settledBooks } from './books.ts'
 import type { StreamBooks } from './books.ts'
-import { Service } from './harness.ts'
-import { eventually } from './harness.ts'
+import { eventually, Service } from './harness.ts'
 import type { HttpClient } from './http-client.ts'
 import { folderObjects } from './objects.ts'
 import type { DeliveredObject } from './objects.ts'
@@ -119,11 +117,11 @@ export class ProcessingService implements AsyncDisposable {
         DeliveryStreamName: name,
         Records: request.map((Data) => ({ Data })),
       })
-      expect(FailedPutCount).toBe(0)
+      if (FailedPutCount !== 0) throw this.service.failure(`${name} refused records`)
       ids.push(...RequestResponses.map(({ RecordId = '' }) => RecordId))
     }
     const { status } = await this.http.send('POST', `/streams/${name}/flush`)
-    expect(status).toBe(200)
+    if (status !== 200) throw this.service.failure(`${name} was not flushed: ${status}`)
     return ids
   }
 
@@ -131,14 +129,12 @@ export class ProcessingService implements AsyncDisposable {
     return readBooks(this.http, name)
   }
 
-  /** The books when all that was put has come to its end; they balance. */
+  /** The books when all that was put has come to its end; fails when it doesn't, or they don't balance. */
   async settled(name: string): Promise<StreamBooks> {
     const books = await settledBooks(this.http, name)
-    expect({ name, pending: books.pending, balanced: balanced(books) }).toEqual({
-      name,
-      pending: 0,
-      balanced: true,
-    })
+    if (books.pending !== 0 || !balanced(books)) {
+      throw this.service.failure(`the books of ${name} are ${JSON.stringify(books)}`)
+    }
     return books
   }
 
@@ -151,7 +147,7 @@ export class ProcessingService implements AsyncDisposable {
   /** `State`, and `Kind`s of the outputs that hold the record. */
   async whereabouts(recordId: string): Promise<{ state: unknown; kinds: unknown[] }> {
     const { status, body } = await this.http.get(`/receipts/${recordId}`)
-    expect(status).toBe(200)
+    if (status !== 200) throw this.service.failure(`no receipt of ${recordId}: ${status}`)
     const { Outputs = [] } = (body['Receipt'] ?? {}) as { Outputs?: JsonObject[] }
     return { state: body['State'], kinds: Outputs.map(({ Kind }) => Kind) }
   }
@@ -240,12 +236,28 @@ export function eachRecord(body: string): string {
     }`
 }
 
+/** AWS's error record, as all stages but format conversion make it. */
+export interface ErrorRecord {
+  readonly rawData: string
+  readonly errorCode: string
+  readonly errorMessage: string
+  readonly attemptsMade: number
+  readonly arrivalTimestamp: number
+  readonly attemptEndingTimestamp: number
+  readonly lambdaARN?: string
+}
+
 /** The error records of one error-output-type, in the order of their objects' keys. */
-export function errorRecords(objects: readonly DeliveredObject[], type: string): JsonObject[] {
+export function errorRecords(objects: readonly DeliveredObject[], type: string): ErrorRecord[] {
   const lines = objects
     .filter(({ key }) => key.startsWith(`errors/${type}/`))
     .flatMap(({ bytes }) => bytes.toString().split('\n'))
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as JsonObject)
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as ErrorRecord)
+}
+
+/** The record that failed. */
+export function rawText({ rawData }: ErrorRecord): string {
+  return Buffer.from(rawData, 'base64').toString()
 }
 
 /** The records that were delivered, all objects of the prefix `data/` one after the other. */

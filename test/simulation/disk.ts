@@ -258,3 +258,11 @@ function* walk(directory: DiskDirectory, side: 'entries' | 'durable'): Generator
     else yield node
   }
 }
+
+/** All files with their paths. */
+export function* filesUnder(directory: DiskDirectory, path = ''): Generator<[string, DiskFile]> {
+  for (const [name, node] of directory.entries) {
+    if (node instanceof DiskDirectory) yield* filesUnder(node, `${path}/${name}`)
+    else yield [`${path}/${name}`, node]
+  }
+}

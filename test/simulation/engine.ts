@@ -27,7 +27,7 @@ import { Ledger } from '../../src/pipeline/ledger.ts'
 import { Processing } from '../../src/pipeline/processing.ts'
 import { StreamRegistry } from '../../src/pipeline/stream-registry.ts'
 import type { ProcessorTools } from '../../src/processors/index.ts'
-import type { PlantedBug } from './planted-bugs.ts'
+import type { PlantedBug } from './planted-bug.ts'
 
 export const DATA_DIRECTORY = '/data'
 
@@ -35,7 +35,7 @@ const CLAIMS_MAX = 4
 /** Deliveries that take longer when the process ends are given up. */
 const DRAIN_MS_MAX = 10_000
 /** So few that some batches have more. */
-export const PARTITIONS_MAX = 30
+export const PARTITIONS_MAX = 20
 const STAGING_FREE_BYTES_MIN = 5_000
 const LIMITS = { quotaBytes: 200_000, freeBytesMin: 10_000, batchesMax: 60 }
 
@@ -98,11 +98,12 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
   const contents = surroundings.watch(bug.contents?.(real) ?? real)
   // Streams of a simulation have no others.
   const tools = { functions: surroundings.functions, partitionsMax: PARTITIONS_MAX, clock }
+  const processing = new Processing(contents, tools as ProcessorTools)
   const context = { objectStore, connections: NO_CONNECTIONS, clock, logger }
   const delivery = new Delivery({
     host: new LocalDeliveryHost(hosted),
     contents,
-    processing: new Processing(contents, tools as ProcessorTools),
+    processing: bug.processing?.(processing, contents) ?? processing,
     destinations: new Map(
       [...destinations].map(([name, type]) => {
         const destination = type.open(context)

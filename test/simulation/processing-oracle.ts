@@ -30,6 +30,9 @@ export function settledRuns(evidence: Evidence, places: Places): Settled {
   const fates = new Map<string, Fate>()
   const runs = new Map<BatchId, Run>()
   for (const [batchId, candidates] of evidence.processings.staged()) {
+    const receipt = evidence.database.receipts.get(batchId)
+    // The stream's function was switched off meanwhile.
+    if (receipt !== undefined && receipt.processing === undefined) continue
     const misfits = new Map(
       candidates.map((run) => [run, [...fateViolations(run, evidence, places)].length]),
     )

@@ -68,21 +68,16 @@ export class Processings {
         await real.unstage(batch)
         history.staged = []
       },
-      stage: async (batch) => {
-        const writer = await this.#stage(real, batch, owner)
-        return {
-          write: (block) => writer.write(block),
-          abandon: () => writer.abandon(),
-          finish: async (index) => {
-            await writer.finish(index)
-            onStaged(batch.batchId)
-          },
-        }
-      },
+      stage: (batch) => this.#stage(real, batch, owner, onStaged),
     }
   }
 
-  async #stage(real: BatchContents, batch: SealedBatch, owner: Sender): Promise<StagingWriter> {
+  async #stage(
+    real: BatchContents,
+    batch: SealedBatch,
+    owner: Sender,
+    onStaged: (batchId: BatchId) => void,
+  ): Promise<StagingWriter> {
     const history = this.#history(batch.batchId)
     /** What could not be staged may be made again. */
     const excused = async <Value>(act: Promise<Value>): Promise<Value> => {
@@ -107,6 +102,7 @@ export class Processings {
         await excused(writer.finish(index))
         history.staged = runs
         history.isSettled = true
+        onStaged(batch.batchId)
       },
     }
   }

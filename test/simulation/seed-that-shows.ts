@@ -1,9 +1,9 @@
 import { simulate } from './world.ts'
 import type { SimulationOptions } from './world.ts'
 
-const SEEDS_MAX = 300
+const SEEDS_MAX = 600
 
-/** The first seed in which the oracle speaks of the symptom; undefined when that is none of 300. */
+/** The first seed in which the oracle speaks of the symptom; undefined when that is none of 600. */
 export async function seedThatShows(
   symptom: RegExp,
   options: Omit<SimulationOptions, 'seed'>,

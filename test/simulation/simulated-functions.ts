@@ -54,7 +54,7 @@ type Mood = 'changes' | 'fails' | 'drops'
 
 /** In sixteenths of the records. */
 const FAILED_SHARES: Readonly<Record<Mood, number>> = { changes: 1, fails: 15, drops: 0 }
-const DROPPED_SHARES: Readonly<Record<Mood, number>> = { changes: 1, fails: 0, drops: 15 }
+const DROPPED_SHARES: Readonly<Record<Mood, number>> = { changes: 1, fails: 0, drops: 16 }
 
 /** All calls for one batch by one process, one after the other or side by side. */
 export interface Run {
@@ -68,8 +68,9 @@ export interface Run {
   readonly fates: Map<string, Fate>
 }
 
-/** Of so many versions in twelve; the others change most records. */
-const MOODS: readonly Mood[] = ['fails', 'fails', 'drops']
+/** Of two versions in so many; the others change most records. */
+const MOODS: readonly Mood[] = ['fails', 'drops']
+const MOOD_COUNT = 8
 const CALL_MS_MAX = 30_000
 const PARTITION_KEY_COUNT = 40
 const FAILURES = ['Lambda.FunctionError', 'Lambda.InvokeLimitExceeded', 'Lambda.FunctionTimedOut']
@@ -94,7 +95,7 @@ export class SimulatedFunctions {
     this.#scheduler = scheduler
     this.#chance = chance
     this.#onRun = onRun
-    this.#moodOffset = chance.integer(0, 11)
+    this.#moodOffset = chance.integer(0, MOOD_COUNT - 1)
   }
 
   connect(owner: Owner): Functions {
@@ -121,7 +122,7 @@ export class SimulatedFunctions {
       owner,
       batchId: records[0]?.recordId.slice(0, BATCH_ID_LENGTH) ?? '',
       versionId: Number(arn.slice(arn.lastIndexOf('-') + 1)),
-      mood: MOODS[(hash32(deliveryStreamArn + arn) + this.#moodOffset) % 12] ?? 'changes',
+      mood: MOODS[(hash32(deliveryStreamArn + arn) + this.#moodOffset) % MOOD_COUNT] ?? 'changes',
       fates: new Map(),
     }
     this.#onRun(run)

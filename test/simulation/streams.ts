@@ -7,6 +7,7 @@ import { s3 } from '../../destinations/s3/index.ts'
 import type { JsonObject } from '../../src/base/json.ts'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import { processingPlan } from '../../src/processors/processing-plan.ts'
+import type { ProcessingConfiguration } from '../../src/processors/processing-configuration.ts'
 import type { Processor } from '../../src/processors/processor-parameters.ts'
 import type { Chance } from './chance.ts'
 import { functionArn } from './simulated-functions.ts'
@@ -26,9 +27,16 @@ interface Stages {
   readonly isPartitioned: boolean
 }
 
+type SwitchedDestination = JsonObject & {
+  readonly ProcessingConfiguration?: ProcessingConfiguration
+  /** Of the simulation: those that an update has switched off. */
+  readonly FormerProcessors?: readonly Processor[]
+}
+
 export function makeStream(streamId: StreamId, chance: Chance): DeliveryStream {
   const encrypted = chance.happens(0.3)
   const { destinationType, destination } = configurationOf(streamId, chance)
+  const isLarge = processingPlan(destination)?.partitioned === true
   return {
     streamId,
     name: streamId,
@@ -45,9 +53,10 @@ export function makeStream(streamId: StreamId, chance: Chance): DeliveryStream {
     destinationType,
     destination: {
       ...withSmallCalls(destination, chance),
-      // Smaller than a request may ask for, so that a short life has many batches.
+      // Smaller than a request may ask for, so that a short life has many batches, and large enough
+      // for many partitions.
       BufferingHints: {
-        SizeInMBs: chance.integer(300, 4_000) / MIB,
+        SizeInMBs: chance.integer(300, isLarge ? 10_000 : 4_000) / MIB,
         IntervalInSeconds: chance.between(1, 5),
       },
     },
@@ -55,13 +64,31 @@ export function makeStream(streamId: StreamId, chance: Chance): DeliveryStream {
 }
 
 /** As an update of its destination leaves it: prefixes and functions have their version in the name. */
-export function withNextVersion(stream: DeliveryStream): DeliveryStream {
+export function withNextVersion(stream: DeliveryStream, chance: Chance): DeliveryStream {
   const versionId = stream.versionId + 1
-  const json = JSON.stringify(stream.destination)
+  const isFixed = isSplit(stream) || isPartitioned(stream)
+  const changed = !isFixed && chance.happens(0.3) ? withOtherStages(stream) : stream.destination
+  const json = JSON.stringify(changed)
   const destination = JSON.parse(
     json.replaceAll(/\bversion-\d+/g, `version-${versionId}`),
   ) as JsonObject
   return { ...stream, versionId, destination }
+}
+
+/** Switches the function on or off, where the stream has, or had, one. */
+function withOtherStages({ destination }: DeliveryStream): JsonObject {
+  const { ProcessingConfiguration, FormerProcessors = [] } = destination as SwitchedDestination
+  if (ProcessingConfiguration === undefined) return destination
+  const isDelimiter = ({ Type }: Processor): boolean => Type === 'AppendDelimiterToRecord'
+  const { Processors } = ProcessingConfiguration
+  return {
+    ...destination,
+    ProcessingConfiguration: {
+      Enabled: true,
+      Processors: [...Processors.filter(isDelimiter), ...FormerProcessors],
+    },
+    FormerProcessors: Processors.filter((processor) => !isDelimiter(processor)),
+  }
 }
 
 /** Whether the records of a stream are taken apart. */
@@ -126,7 +153,7 @@ function withSmallCalls(destination: JsonObject, chance: Chance): JsonObject {
 }
 
 function stagesOf(streamId: StreamId, chance: Chance): Stages {
-  const isTransformed = chance.happens(0.4)
+  const isTransformed = chance.happens(streamId === 'objects-1' ? 0.6 : 0.3)
   const mayBeMore = isTransformed && streamId === 'objects-1'
   return {
     isTransformed,

@@ -107,6 +107,8 @@ export class Workload {
 
   async #update(engine: Engine, streamId: string): Promise<void> {
     await engine.intake.seal(streamId, 'update')
-    await engine.registry.change(streamId, withNextVersion)
+    await engine.registry.change(streamId, (stream) =>
+      withNextVersion(stream, this.#options.chance),
+    )
   }
 }

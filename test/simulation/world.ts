@@ -9,15 +9,15 @@ import { s3 } from '../../destinations/s3/index.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import type { BatchId, SealedBatch } from '../../src/batch.ts'
 import type { QueuedBatch } from '../../src/delivery-queue.ts'
+import { batchIdOf, BitRot } from './bit-rot.ts'
 import { Chance } from './chance.ts'
-import { DiskDirectory } from './disk.ts'
-import type { DiskFile } from './disk.ts'
+import { filesUnder } from './disk.ts'
 import type { Engine } from './engine.ts'
 import { DATA_DIRECTORY, startEngine } from './engine.ts'
 import { drawFaults, NO_FAULTS } from './faults.ts'
 import type { Faults } from './faults.ts'
 import { violationsIn } from './oracle.ts'
-import type { PlantedBug } from './planted-bugs.ts'
+import type { PlantedBug } from './planted-bug.ts'
 import { Processings } from './processings.ts'
 import { Scheduler } from './scheduler.ts'
 import { SimulatedDatabase } from './simulated-catalog.ts'
@@ -104,12 +104,13 @@ class World {
   readonly #database: SimulatedDatabase
   readonly #workload: Workload
   readonly #failures: string[] = []
-  readonly #rotten = new Set<DiskFile>()
+  /** Present when bits rot. */
+  readonly #rot: BitRot | undefined
   /** Batches that wait for an operator in the end. */
   readonly #unfinished = new Map<BatchId, SealedBatch>()
 
   constructor(options: SimulationOptions) {
-    const { seed, echo } = options
+    const { seed, echo, rot } = options
     this.#options = options
     this.#chance = new Chance(seed, 'world')
     this.#trace = new Trace(echo)
@@ -139,6 +140,14 @@ class World {
       chance: new Chance(seed, 'workload'),
       note: (text) => this.#note(text),
     })
+    if (rot === true) {
+      this.#rot = new BitRot({
+        root: this.#disk.disk.root,
+        chance: this.#chance,
+        processings: this.#processings,
+        note: (text) => this.#note(text),
+      })
+    }
     for (const streamId of STREAM_IDS)
       this.#database.streams.set(streamId, makeStream(streamId, this.#chance))
   }
@@ -147,7 +156,7 @@ class World {
     const lives = this.#chance.integer(1, LIVES_MAX)
     for (let life = 0; life < lives; life += 1) await this.#liveAndDie()
     await this.#liveInPeace()
-    const leftovers = pathsUnder(this.#disk.disk.root)
+    const leftovers = [...filesUnder(this.#disk.disk.root)]
       .map(([path]) => path)
       .filter((path) => path.startsWith(`${DATA_DIRECTORY}/batches/`))
     const { puts } = this.#workload
@@ -220,19 +229,24 @@ class World {
 
   /** A stream brakes again where its destination refuses batch after batch. */
   async #resumeNowAndThen(life: Life): Promise<void> {
-    if (this.#options.rot === true) await this.#findUnfinished(life)
+    if (this.#rot !== undefined) await this.#findUnfinished(life)
     for (const streamId of STREAM_IDS) await life.engine?.queue.resume(streamId)
     this.#scheduler.after(RESUMED_EACH_MS, life, 'operator resumes', () => {
       void this.#resumeNowAndThen(life)
     })
   }
 
-  /** Where bits rotted, what was staged of a batch may be lost when names are fixed by it. */
+  /**
+   * Where bits rotted, what was staged of a batch may be lost when names are fixed by it: then the batch
+   * is parked again when it was resumed.
+   */
   async #findUnfinished(life: Life): Promise<void> {
+    const damaged = (await this.#undelivered(life)).filter(
+      ({ state, lastFailure }) => state === 'parked' && lastFailure?.errorCode === 'StagingDamaged',
+    )
     this.#unfinished.clear()
-    for (const { batch, state, lastFailure } of await this.#undelivered(life))
-      if (state === 'parked' && lastFailure?.errorCode === 'StagingDamaged')
-        this.#unfinished.set(batch.batchId, batch)
+    for (const { batch, attempt } of damaged)
+      if (attempt > 1) this.#unfinished.set(batch.batchId, batch)
   }
 
   async #tellUndelivered(life: Life): Promise<void> {
@@ -244,10 +258,13 @@ class World {
   }
 
   async #undelivered({ engine }: Life): Promise<readonly QueuedBatch[]> {
-    const paths = pathsUnder(this.#disk.disk.root).map(([path]) => path)
-    const files = paths.filter((path) => path.endsWith('.batch'))
-    const found = await Promise.all(files.map((path) => engine?.queue.find(batchIdOf(path))))
-    return found.filter((queued) => queued !== undefined)
+    const paths = [...filesUnder(this.#disk.disk.root)].map(([path]) => path)
+    const found: QueuedBatch[] = []
+    for (const path of paths.filter((each) => each.endsWith('.batch'))) {
+      const queued = await engine?.queue.find(batchIdOf(path))
+      if (queued !== undefined) found.push(queued)
+    }
+    return found
   }
 
   #start({ clients } = { clients: true }): Life {
@@ -272,7 +289,7 @@ class World {
       functions: this.#functions.connect(life),
       watch: (contents) =>
         this.#processings.watch(contents, life, (batchId) => {
-          if (this.#options.rot === true && this.#chance.happens(0.1)) this.#rot(batchId)
+          if (clients && this.#chance.happens(0.1)) this.#rot?.strikeStaged(batchId)
         }),
       destinationTypes: [
         s3,
@@ -351,31 +368,9 @@ class World {
     this.#scheduler.after(chance.between(50, 1_000), life, 'disturbance', () => {
       if (chance.happens(0.1)) this.#wallClock.jump(chance.between(-30 * HOUR_MS, 30 * HOUR_MS))
       if (chance.happens(0.3)) this.#disk.faults = { ...this.#disk.faults, takenBytes: 0 }
-      if (this.#options.rot === true && chance.happens(0.3)) this.#rot()
+      if (this.#rot !== undefined && chance.happens(0.3)) this.#rot.strike()
       this.#disturb(life)
     })
-  }
-
-  /**
-   * One bit a file, in sealed batches and what is staged of them: in the last group of an open one,
-   * damage can't be told from a torn tail.
-   * @param stagedOf in what is staged of this batch; absent: anywhere
-   */
-  #rot(stagedOf?: BatchId): void {
-    const isWanted = (path: string): boolean =>
-      stagedOf === undefined
-        ? /\.(?:batch|staged)$/.test(path)
-        : path.endsWith(`/${stagedOf}.staged`)
-    const files = pathsUnder(this.#disk.disk.root).filter(
-      ([path, file]) => isWanted(path) && !this.#rotten.has(file),
-    )
-    const [path, file] = files[this.#chance.integer(0, files.length - 1)] ?? []
-    if (path === undefined || file === undefined) return
-    const position = this.#chance.integer(0, file.sizeBytes - 1)
-    this.#note(`a bit rots at ${position} in ${path}`)
-    this.#rotten.add(file)
-    file.rot(position, this.#chance.integer(0, 7))
-    if (path.endsWith('.staged')) this.#processings.rotted(batchIdOf(path))
   }
 
   #note(text: string): void {
@@ -399,16 +394,4 @@ function messageOf(error: unknown): string {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
-}
-
-function batchIdOf(path: string): BatchId {
-  return path.slice(path.lastIndexOf('/') + 1, path.lastIndexOf('.'))
-}
-
-function pathsUnder(directory: DiskDirectory, path = ''): [string, DiskFile][] {
-  return [...directory.entries].flatMap(([name, node]): [string, DiskFile][] =>
-    node instanceof DiskDirectory
-      ? pathsUnder(node, `${path}/${name}`)
-      : [[`${path}/${name}`, node]],
-  )
 }

@@ -2,9 +2,9 @@
 import type { JsonObject } from '../../base/json.ts'
 import type { Failure } from '../../delivery-queue.ts'
 import { DeliveryError } from '../../destination.ts'
+import type { ExplainedItem } from '../../destination.ts'
 import type {
   ExplainedContent,
-  ExplainedItem,
   ExplainedOutput,
   ExplainedRecord,
   ExplainedRefusal,

@@ -16,9 +16,8 @@ essential=$(dpkg-query -W -f '${Package} ${Essential}\n' | awk '$2 == "yes" { pr
 packages=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
   --no-replaces --no-enhances $essential libstdc++6 |
   grep -E '^[a-z0-9]' | sed 's/:.*//' | sort -u)
-# One by one what is virtual has no package; the image's first use shows whether anything is missing.
 # shellcheck disable=SC2086
-apt-get -q download $packages >/dev/null 2>&1 || true
+apt-get -q download $packages >/dev/null
 for package in *.deb; do dpkg-deb -x "$package" "$work/root"; done
 
 cd "$work/root"
