@@ -3,6 +3,7 @@ import type { SealedBatch } from '../batch.ts'
 import type { ReplayedPart } from '../catalog.ts'
 import type { Accounting } from '../manifest.ts'
 import type { Receipt } from '../receipt.ts'
+import { encodeReceipt } from './receipt-json.ts'
 
 /**
  * What may be entered into the books. Each method runs within a transaction that its caller holds,
@@ -60,7 +61,7 @@ export class Ledger {
     if (this.#hasReceipt.get(batchId) !== undefined) return
     const { changes } = this.#deleteAccepted.run(batchId)
     if (changes === 0) this.#markImported.run(batchId)
-    this.#insertReceipt.run(batchId, streamId, deliveredAtMs, JSON.stringify(receipt))
+    this.#insertReceipt.run(batchId, streamId, deliveredAtMs, encodeReceipt(receipt))
     this.#addToBooks.run(
       streamId,
       changes === 1 ? 0 : recordCount,

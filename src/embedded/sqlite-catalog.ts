@@ -10,6 +10,7 @@ import { EMPTY_BOOKS } from '../receipt.ts'
 import type { Books, Receipt } from '../receipt.ts'
 import { migrate } from './catalog-schema.ts'
 import { LedgerWriter } from './ledger-writer.ts'
+import { decodeReceipt } from './receipt-json.ts'
 
 export interface SqliteCatalogOptions {
   /** Path of the database file. */
@@ -89,11 +90,12 @@ export class SqliteCatalog implements Catalog {
 
   async receipt(batchId: BatchId): Promise<Receipt | undefined> {
     const row = this.#statements.receipt.get(batchId)
-    return row === undefined ? undefined : (jsonOf(row) as Receipt)
+    return row === undefined ? undefined : decodeReceipt(row['json'])
   }
 
   async latestReceipts(streamId: string, limit: number): Promise<readonly Receipt[]> {
-    return this.#statements.latestReceipts.all(streamId, limit).map((row) => jsonOf(row) as Receipt)
+    const rows = this.#statements.latestReceipts.all(streamId, limit)
+    return rows.map((row) => decodeReceipt(row['json']))
   }
 
   async books(streamId: string): Promise<Books> {

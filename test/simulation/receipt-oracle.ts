@@ -27,9 +27,9 @@ export function* receiptViolations(evidence: Evidence, { fates }: Settled): Gene
       const fate = fates.get(accepted)
       const isDropped = isIn(processing?.dropped, ordinal)
       const isFailed = isIn(processing?.failed, ordinal)
-      const saysWhat = `receipt of ${batchId}, which was ${fate?.kind}, says of ordinal ${ordinal}`
-      if (isDropped !== (fate?.kind === 'dropped')) yield `${saysWhat} dropped: ${isDropped}`
-      if (fate?.kind === 'failed' && !isFailed) yield `${saysWhat} failed: ${isFailed}`
+      const says = `receipt of ${batchId} says of ordinal ${ordinal}, which is ${fate?.kind},`
+      if (isDropped !== (fate?.kind === 'dropped')) yield `${says} that it is dropped: ${isDropped}`
+      if (fate?.kind === 'failed' && !isFailed) yield `${says} that it failed: ${isFailed}`
       if (isDropped) continue
       const record = fate?.kind === 'ok' && !isFailed ? fate.text : accepted
       if (isFailed || processing?.order === 'lost') {

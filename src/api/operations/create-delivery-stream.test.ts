@@ -20,6 +20,7 @@ function contextWith(streamCount: number): ApiContext {
       list: () => Array.from({ length: streamCount }),
       create: () => Promise.resolve(),
     },
+    checkProcessing: () => Promise.resolve(),
     clock: systemClock,
   } as unknown as ApiContext
 }
