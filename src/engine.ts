@@ -35,7 +35,7 @@ import { sweepPartialObjects } from './objects/folder-object-store.ts'
 import { openObjectStore } from './objects/object-store-place.ts'
 import type { ObjectStorePlace } from './objects/object-store-place.ts'
 import { sweepSpools } from './objects/spool.ts'
-import { enqueueBacklog } from './pipeline/backlog.ts'
+import { enqueueBacklog, enqueueRecovered } from './pipeline/backlog.ts'
 import { LocalDeliveryHost } from './pipeline/delivery-host.ts'
 import { Intake } from './pipeline/intake.ts'
 import { Ledger } from './pipeline/ledger.ts'
@@ -107,6 +107,8 @@ export async function openEngine(
       void ledger.sealed(batch)
       void queue.enqueue(batch)
     },
+    onRecovered: (batch) =>
+      void enqueueRecovered(batch, { store, queue, catalog, ledger, registry, logger }),
   })
   resources.defer(() => store.close())
   const ledger = new Ledger({ catalog, store, queue, logger })

@@ -52,6 +52,11 @@ export interface BatchFilesOptions {
    * start-up are not announced: `list` tells them.
    */
   readonly onSealed: (batch: SealedBatch) => void
+  /**
+   * Called for each batch that start-up found and could not recover, when it is recovered: like those
+   * that `list` tells it may have been delivered by an earlier process. Absent: `onSealed` is.
+   */
+  readonly onRecovered?: (batch: SealedBatch) => void
 }
 
 /**
@@ -309,13 +314,14 @@ export class BatchFiles implements BatchStore {
   async #recoverAgain(monotonicMs: number): Promise<void> {
     if (this.#unrecovered.size === 0 || monotonicMs < this.#recoverAtMs) return
     this.#recoverAtMs = monotonicMs + RECOVER_MS
+    const { onSealed, onRecovered = onSealed } = this.#options
     const files = [...this.#unrecovered.values()]
     this.#unrecovered.clear()
     for (const file of files) {
       await putInOrder(file, this.#startUpOptions(), {
         sealed: (batch) => {
           this.#room.take(batch.storedBytes, 1)
-          this.#options.onSealed(batch)
+          onRecovered(batch)
         },
         staged() {},
         failed: (failed) => this.#unrecovered.set(failed.name.batchId, failed),

@@ -150,8 +150,8 @@ export const SettingsSchema = Type.Object(
       minLength: 1,
       default: './functions',
       description:
-        'Modules that answer to the ARNs of Lambda functions by their names (see Functions). Need ' +
-        'not be there.',
+        'Modules that answer to the ARNs of Lambda functions by their names (see processing.md). ' +
+        'Need not be there.',
     }),
     functions: Type.Record(Type.String(), Type.String({ minLength: 1 }), {
       form: 'an object from ARN or function name to module, URL or `lambda`; JSON in text',

@@ -6,11 +6,12 @@ import { watch, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { available } from '../clients/available.ts'
+import { FaultProxy } from '../fakes/fault-proxy.ts'
 import { SeededRandom, testSeed } from '../fakes/seeded-random.ts'
 import { installOpenSearch, startOpenSearch } from '../servers/opensearch.ts'
-import type { OpenSearchServer } from '../servers/opensearch.ts'
 import { startS3Server } from '../servers/s3-server.ts'
 import type { S3Server } from '../servers/s3-server.ts'
+import { eventually } from './harness.ts'
 import { Ledger } from './ledger.ts'
 import type { DeliveredObject } from './objects.ts'
 import {
@@ -51,18 +52,27 @@ test.runIf(available(WHAT, isHere))(
   async () => {
     await using s3 = new S3Buckets(s3Server as S3Server)
     await using search = await startOpenSearch()
-    await using standpipe = await ProcessingService.start({}, s3.environment)
+    await using s3Proxy = await FaultProxy.start(s3.port)
+    await using searchProxy = await FaultProxy.start(search.port)
+    await using standpipe = await ProcessingService.start(
+      {},
+      { ...s3.environment, STANDPIPE_S3_ENDPOINT: urlOf(s3Proxy) },
+    )
     const seed = testSeed()
     const calls = standpipe.notePath('calls')
     await standpipe.writeFunction('transform.mjs', transform(calls, standpipe.notePath('gate')))
-    await createStreams(standpipe, s3, search)
+    await createStreams(standpipe, s3, urlOf(searchProxy))
 
-    const ledgers = await killUnderTraffic(standpipe, new SeededRandom(seed))
+    const ledgers = await killUnderTraffic(standpipe, new SeededRandom(seed), [
+      { proxy: s3Proxy, marker: 'PUT /' },
+      { proxy: searchProxy, marker: 'POST /_bulk' },
+    ])
 
     const callsMade = (await standpipe.noteLines('calls')).map((line) => JSON.parse(line) as Call)
     expect(repeatedInALife(callsMade), `seed ${seed}`).toEqual([])
     // The first kill struck while the function was at it: that batch was transformed once more.
-    expect(callsMade.length).toBeGreaterThan(new Set(callsMade.map(batchOf)).size)
+    const lives = new Set(callsMade.map((each) => `${batchOf(each)} ${each.pid}`))
+    expect(lives.size).toBeGreaterThan(new Set(callsMade.map(batchOf)).size)
     for (const [name, ledger] of ledgers) {
       const objects = await s3.objects(name)
       const documents = name === 'search' ? await search.documents('search-*') : undefined
@@ -86,7 +96,7 @@ test.runIf(available(WHAT, isHere))(
       ).toEqual([])
       expect(found.filter(isDropped), context).toEqual([])
       expect(failed.every(isFailed), context).toBe(true)
-      expect(mixedBatches(delivered, callsMade), context).toEqual([])
+      expect(outdated(delivered, callsMade), context).toEqual([])
       expect(ledger.acknowledged.size).toBeGreaterThan(100)
     }
   },
@@ -95,7 +105,7 @@ test.runIf(available(WHAT, isHere))(
 async function createStreams(
   standpipe: ProcessingService,
   s3: S3Buckets,
-  search: OpenSearchServer,
+  searchUrl: string,
 ): Promise<void> {
   const processors = processing(lambda('transform', { BufferSizeInMBs: '0.2' }))
   for (const name of ['plain', 'search']) await s3.create(name)
@@ -104,7 +114,7 @@ async function createStreams(
     DeliveryStreamName: 'search',
     AmazonopensearchserviceDestinationConfiguration: {
       RoleARN: ROLE,
-      ClusterEndpoint: search.endpoint,
+      ClusterEndpoint: searchUrl,
       IndexName: 'search',
       BufferingHints: SMALL,
       RetryOptions: { DurationInSeconds: 300 },
@@ -114,10 +124,24 @@ async function createStreams(
   })
 }
 
-/** Ends when all that was acknowledged has come to its end. */
+/** What goes to a destination, and how its requests that have an effect look. */
+interface Way {
+  readonly proxy: FaultProxy
+  readonly marker: string
+}
+
+function urlOf({ port }: FaultProxy): string {
+  return `http://127.0.0.1:${port}`
+}
+
+/**
+ * Half of the kills strike while the function is called, half when a destination has taken something
+ * and the service hasn't heard of it. Ends when all that was acknowledged has come to its end.
+ */
 async function killUnderTraffic(
   standpipe: ProcessingService,
   random: SeededRandom,
+  ways: readonly Way[],
 ): Promise<ReadonlyMap<string, Ledger>> {
   const { service } = standpipe
   const ledgers = new Map(['plain', 'search'].map((name) => [name, new Ledger()]))
@@ -132,9 +156,11 @@ async function killUnderTraffic(
   const sending = traffic.run(stop.signal)
   const notes = standpipe.notePath('calls')
   for (let kill = 0; kill < KILL_COUNT; kill += 1) {
-    await changes(notes, kill === 0 ? 1 : random.integer(1, 12))
+    if (kill % 2 === 0) await changes(notes, kill === 0 ? 1 : random.integer(1, 12))
+    else await loseReply(ways[(kill >> 1) % ways.length] as Way)
     await service.kill()
     if (kill === 0) await writeFile(standpipe.notePath('gate'), '')
+    await Promise.all(ways.map(({ proxy }) => proxy.become({ kind: 'pass' })))
     await service.start()
   }
   await changes(notes, 1)
@@ -142,6 +168,15 @@ async function killUnderTraffic(
   await sending
   for (const name of ledgers.keys()) await standpipe.settled(name)
   return ledgers
+}
+
+/** Resolves when a request has had its effect and the reply is lost. */
+async function loseReply({ proxy, marker }: Way): Promise<void> {
+  const before = proxy.lostCount
+  await proxy.become({ kind: 'lose reply', marker })
+  await eventually('a reply is lost', 30_000, async () =>
+    proxy.lostCount > before ? true : undefined,
+  )
 }
 
 /** Until the gate is there, a call takes for ever. */
@@ -179,8 +214,9 @@ function idOf(record: string): string {
   return record.split(' ')[0] ?? ''
 }
 
+/** All records of a call are of one batch, whose id is the first part of theirs. */
 function batchOf({ recordIds }: Call): string {
-  return recordIds[0] ?? ''
+  return recordIds[0]?.slice(0, 26) ?? ''
 }
 
 /** Records that one life of the service gave to the function more than once. */
@@ -197,17 +233,18 @@ function repeatedInALife(calls: readonly Call[]): string[] {
   return repeated
 }
 
-/** Batches of which some records were delivered as one life transformed them, and some as another did. */
-function mixedBatches(delivered: readonly Transformed[], calls: readonly Call[]): string[] {
+/**
+ * Records that were not delivered as the last life transformed them that gave their batch to the
+ * function: of what is staged no life asks again, and no batch is delivered by halves of two lives.
+ */
+function outdated(delivered: readonly Transformed[], calls: readonly Call[]): string[] {
   const byCall = new Map(calls.map((each) => [each.call, each]))
-  const livesByBatch = new Map<string, Set<number>>()
-  for (const { call } of delivered) {
+  const lastLives = new Map(calls.map((each) => [batchOf(each), each.pid]))
+  const isOutdated = ({ call }: Transformed): boolean => {
     const made = byCall.get(call)
-    const batchId = made?.recordIds[0]?.slice(0, 26) ?? `unknown call ${call}`
-    const lives = livesByBatch.get(batchId) ?? new Set()
-    livesByBatch.set(batchId, lives.add(made?.pid ?? NaN))
+    return made === undefined || made.pid !== lastLives.get(batchOf(made))
   }
-  return [...livesByBatch].filter(([, lives]) => lives.size > 1).map(([batchId]) => batchId)
+  return delivered.filter(isOutdated).map(({ id }) => id)
 }
 
 function transformedIn(objects: readonly DeliveredObject[]): Transformed[] {

@@ -57,11 +57,16 @@ export class ProcessingService implements AsyncDisposable {
     })
     const notesDir = await mkdtemp(join(tmpdir(), 'standpipe-notes-'))
     const started = new ProcessingService(service, functionsDir, notesDir)
-    for (const [name, source] of Object.entries(functions)) {
-      await started.writeFunction(name, source)
+    try {
+      for (const [name, source] of Object.entries(functions)) {
+        await started.writeFunction(name, source)
+      }
+      await service.start()
+      return started
+    } catch (error) {
+      await started[Symbol.asyncDispose]()
+      throw error
     }
-    await service.start()
-    return started
   }
 
   /** As an editor or a deployment would: the old text, or the new one, is there at any time. */

@@ -28,6 +28,10 @@ export class S3Buckets implements AsyncDisposable {
     }
   }
 
+  get port(): number {
+    return Number(new URL(this.#server.endpoint).port)
+  }
+
   async create(streamName: string): Promise<void> {
     await this.#client.send(new CreateBucketCommand({ Bucket: bucketOf(streamName) }))
   }

@@ -5,6 +5,7 @@ import { BufferPool } from '../../src/base/buffer-pool.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import { noMetrics } from '../../src/base/metrics.ts'
+import type { BatchId } from '../../src/batch.ts'
 import type { BatchContents, BatchStore, KeyRing } from '../../src/batch-store.ts'
 import type { Catalog } from '../../src/catalog.ts'
 import { NO_CONNECTIONS } from '../../src/connections.ts'
@@ -19,14 +20,16 @@ import type { Functions } from '../../src/functions.ts'
 import type { ObjectStore } from '../../src/object-store.ts'
 import { ErrorObjects } from '../../src/objects/error-objects.ts'
 import { openSpool } from '../../src/objects/spool.ts'
-import { enqueueBacklog } from '../../src/pipeline/backlog.ts'
+import { enqueueBacklog, enqueueRecovered } from '../../src/pipeline/backlog.ts'
 import { Delivery } from '../../src/pipeline/delivery.ts'
 import { LocalDeliveryHost } from '../../src/pipeline/delivery-host.ts'
+import type { DeliveryHost } from '../../src/pipeline/delivery-host.ts'
 import { Intake } from '../../src/pipeline/intake.ts'
 import { Ledger } from '../../src/pipeline/ledger.ts'
 import { Processing } from '../../src/pipeline/processing.ts'
 import { StreamRegistry } from '../../src/pipeline/stream-registry.ts'
 import type { ProcessorTools } from '../../src/processors/index.ts'
+import { override } from './planted-bug.ts'
 import type { PlantedBug } from './planted-bug.ts'
 
 export const DATA_DIRECTORY = '/data'
@@ -44,6 +47,8 @@ export interface Surroundings {
   readonly catalog: Catalog
   readonly objectStore: ObjectStore
   readonly functions: Functions
+  /** Told of each claim that is lent. */
+  readonly onLend: (batchId: BatchId) => void
   /** Puts something around what workers do with batches. */
   readonly watch: (contents: BatchContents) => BatchContents
   readonly destinationTypes: readonly DestinationType[]
@@ -86,6 +91,8 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
       void ledger.sealed(batch)
       void queue.enqueue(batch)
     },
+    onRecovered: (batch) =>
+      void enqueueRecovered(batch, { store, queue, catalog, ledger, registry, logger }),
   })
   const ledger = new Ledger({ catalog, store, queue, logger })
   const registry = await StreamRegistry.open(catalog)
@@ -98,10 +105,17 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
   const contents = surroundings.watch(bug.contents?.(real) ?? real)
   // Streams of a simulation have no others.
   const tools = { functions: surroundings.functions, partitionsMax: PARTITIONS_MAX, clock }
+  const local = new LocalDeliveryHost(hosted)
+  const watched = override<DeliveryHost>(local, {
+    lend(claim) {
+      surroundings.onLend(claim.batch.batchId)
+      return local.lend(claim)
+    },
+  })
   const processing = new Processing(contents, tools as ProcessorTools)
   const context = { objectStore, connections: NO_CONNECTIONS, clock, logger }
   const delivery = new Delivery({
-    host: new LocalDeliveryHost(hosted),
+    host: bug.host?.(watched) ?? watched,
     contents,
     processing: bug.processing?.(processing, contents) ?? processing,
     destinations: new Map(

@@ -1,6 +1,7 @@
 import type { BatchContents } from '../../src/batch-store.ts'
 import type { Destination } from '../../src/destination.ts'
 import type { FileSystem, OpenFile } from '../../src/embedded/file-system.ts'
+import type { DeliveryHost } from '../../src/pipeline/delivery-host.ts'
 import type { Processing } from '../../src/pipeline/processing.ts'
 
 /** What of the engine's surroundings a bug replaces. */
@@ -8,6 +9,7 @@ export interface PlantedBug {
   readonly fileSystem?: (real: FileSystem) => FileSystem
   readonly contents?: (real: BatchContents) => BatchContents
   readonly destination?: (real: Destination) => Destination
+  readonly host?: (real: DeliveryHost) => DeliveryHost
   readonly processing?: (real: Processing, contents: BatchContents) => Processing
 }
 

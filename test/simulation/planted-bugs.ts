@@ -10,7 +10,7 @@ import type { Manifest, OutputProgress } from '../../src/manifest.ts'
 import { RecordSet } from '../../src/record-set.ts'
 import { override, withoutSync } from './planted-bug.ts'
 import type { PlantedBugCase } from './planted-bug.ts'
-import { STAGING_BUGS } from './planted-staging-bugs.ts'
+import { PROCESSING_BUGS } from './planted-processing-bugs.ts'
 
 /** Of an exactly-once destination; or an error output was made up twice. */
 const IN_BOTH_PLACES = /index-2.* is doubled: .*errors|^other bytes .*index-2\/errors/
@@ -68,7 +68,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBugCase>> = {
     },
     symptom: /was repeated by a process that had its answer/,
   },
-  ...STAGING_BUGS,
+  ...PROCESSING_BUGS,
 }
 
 /** Makes up the names anew at each attempt, from the stream as it is then. */

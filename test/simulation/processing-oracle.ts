@@ -4,7 +4,8 @@
  * it is in the error output for the reason that the run gave. So no batch is a mixture of two runs.
  *
  * A function is called again for a batch only where there is a reason: its process died before the result
- * was staged, the disk or a bit of rot took it, or the stream was updated or braked meanwhile.
+ * was staged, the disk or a bit of rot took it, or the stream was updated or braked meanwhile. While a
+ * call takes long, the claim of its batch is in nobody's way.
  */
 import type { BatchId } from '../../src/batch.ts'
 import { safeValue } from '../../src/processors/partition-value.ts'
@@ -62,7 +63,7 @@ export function* processingViolations(
         yield `${text} is in ${name} for ${line.errorCode}, which no run that counts has said`
     }
   }
-  yield* evidence.processings.needless
+  yield* evidence.processings.violations
 }
 
 function* fateViolations(run: Run, evidence: Evidence, places: Places): Generator<string> {

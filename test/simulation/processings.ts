@@ -7,7 +7,7 @@ import type { BatchContents } from '../../src/batch-store.ts'
 import type { ProcessedIndex } from '../../src/pipeline/processed-index.ts'
 import type { StagingWriter } from '../../src/staging.ts'
 import type { Sender } from './simulated-endpoint.ts'
-import type { Run } from './simulated-functions.ts'
+import type { Run, RunWatcher } from './simulated-functions.ts'
 
 interface History {
   /** Which of them is staged can't be told from here where a process died meanwhile. */
@@ -18,26 +18,43 @@ interface History {
   readonly latest: Map<object, Run>
   /** Those of them that may be repeated by their processes. */
   readonly excused: Set<Run>
+  /** Processes that have lent a claim of it. */
+  readonly lentBy: Set<object>
 }
 
-export class Processings {
-  /** Runs that there should not have been, in words. */
-  readonly needless: string[] = []
+/** A claim is lent before a call has taken so long. */
+const LENT_AFTER_MS = 5_500
+
+export class Processings implements RunWatcher {
+  /** What should not have been, in words. */
+  readonly violations: string[] = []
   readonly #histories = new Map<BatchId, History>()
 
   begun(run: Run): void {
     const { batchId, versionId, number, owner } = run
     const { staged, isSettled, latest, excused } = this.#history(batchId)
     if (isSettled && staged[0]?.versionId === versionId)
-      this.needless.push(
+      this.violations.push(
         `run ${number} of batch ${batchId} came when run ${staged[0].number} was staged`,
       )
     const former = latest.get(owner)
     if ((owner as Sender).diskIsSound && former?.versionId === versionId && !excused.has(former))
-      this.needless.push(
+      this.violations.push(
         `run ${number} of batch ${batchId} came after run ${former.number} of the same process`,
       )
     latest.set(owner, run)
+  }
+
+  called({ number, batchId, owner }: Run, durationMs: number): void {
+    if (durationMs > LENT_AFTER_MS && !this.#history(batchId).lentBy.has(owner))
+      this.violations.push(
+        `run ${number} of batch ${batchId} kept its claim for ${Math.round(durationMs)} ms`,
+      )
+  }
+
+  /** The claim of a batch is in nobody's way any more. */
+  lent(batchId: BatchId, owner: Sender): void {
+    this.#history(batchId).lentBy.add(owner)
   }
 
   /** Bits flipped in what was staged. */
@@ -117,7 +134,13 @@ export class Processings {
   #history(batchId: BatchId): History {
     const known = this.#histories.get(batchId)
     if (known !== undefined) return known
-    const made: History = { staged: [], isSettled: false, latest: new Map(), excused: new Set() }
+    const made: History = {
+      staged: [],
+      isSettled: false,
+      latest: new Map(),
+      excused: new Set(),
+      lentBy: new Set(),
+    }
     this.#histories.set(batchId, made)
     return made
   }

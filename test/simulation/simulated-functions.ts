@@ -80,21 +80,27 @@ export function functionArn(versionId: number): string {
   return `arn:aws:lambda:us-east-1:000000000000:function:version-${versionId}`
 }
 
+export interface RunWatcher {
+  /** The first call of the run begins. */
+  begun(run: Run): void
+  /** A call has ended after so much time. */
+  called(run: Run, durationMs: number): void
+}
+
 export class SimulatedFunctions {
   faults = NO_FUNCTION_FAULTS
   readonly #scheduler: Scheduler
   readonly #chance: Chance
-  readonly #onRun: (run: Run) => void
+  readonly #watcher: RunWatcher
   /** Other versions are strict in each simulation. */
   readonly #moodOffset: number
   #runCount = 0
   #callCount = 0
 
-  /** @param onRun told of each run when its first call begins */
-  constructor(scheduler: Scheduler, chance: Chance, onRun: (run: Run) => void) {
+  constructor(scheduler: Scheduler, chance: Chance, watcher: RunWatcher) {
     this.#scheduler = scheduler
     this.#chance = chance
-    this.#onRun = onRun
+    this.#watcher = watcher
     this.#moodOffset = chance.integer(0, MOOD_COUNT - 1)
   }
 
@@ -125,7 +131,7 @@ export class SimulatedFunctions {
       mood: MOODS[(hash32(deliveryStreamArn + arn) + this.#moodOffset) % MOOD_COUNT] ?? 'changes',
       fates: new Map(),
     }
-    this.#onRun(run)
+    this.#watcher.begun(run)
     return run
   }
 
@@ -142,10 +148,12 @@ export class SimulatedFunctions {
     }
     if (chance.happens(hangs)) {
       await this.#wait(run.owner, `${name} timed out`, CALL_MS_MAX, signal)
+      this.#watcher.called(run, CALL_MS_MAX)
       throw fail('Lambda.FunctionTimedOut')
     }
     const durationMs = chance.happens(slow) ? chance.between(4_000, 15_000) : chance.between(1, 60)
     await this.#wait(run.owner, `${name} answers`, durationMs, signal)
+    this.#watcher.called(run, durationMs)
     if (chance.happens(fails)) throw fail(FAILURES[chance.integer(0, FAILURES.length - 1)] ?? '')
     const answers = event.records.map((record) => answerTo(record, run, call))
     if (chance.happens(malformed)) return this.#malformed(answers, fail)

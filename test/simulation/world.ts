@@ -131,7 +131,7 @@ class World {
     this.#functions = new SimulatedFunctions(
       this.#scheduler,
       new Chance(seed, 'functions'),
-      (run) => this.#processings.begun(run),
+      this.#processings,
     )
     this.#database = new SimulatedDatabase(this.#scheduler, new Chance(seed, 'database'))
     this.#workload = new Workload({
@@ -287,6 +287,7 @@ class World {
       catalog: this.#database.open(life),
       objectStore: this.#buckets.connect(life),
       functions: this.#functions.connect(life),
+      onLend: (batchId) => this.#processings.lent(batchId, life),
       watch: (contents) =>
         this.#processings.watch(contents, life, (batchId) => {
           if (clients && this.#chance.happens(0.1)) this.#rot?.strikeStaged(batchId)
