@@ -18,6 +18,8 @@ export interface TransformationRecord {
   readonly approximateArrivalTimestamp: number
   /** Base64. */
   readonly data: string
+  /** What `data` stands for, where the caller has it at hand; no part of the event. */
+  readonly bytes?: Buffer
 }
 
 /** An invocation without an answer. What a function answered, be it junk, is not one. */
@@ -33,7 +35,10 @@ export class InvocationError extends Error {
 }
 
 export interface FunctionAnswer {
-  /** The answer's JSON, parsed; not looked at further. */
+  /**
+   * The answer's JSON, parsed; not looked at further. Where the event's records came with `bytes`, data
+   * of records may be decoded already: then it is a Buffer.
+   */
   readonly value: unknown
   /** The size of that JSON in bytes. */
   readonly sizeBytes: number

@@ -3,6 +3,7 @@
  * index that says what they are, whose meaning is the pipeline's (pipeline/processed-batch.ts). It is
  * there as a whole or not at all.
  */
+import type { BufferPool } from './base/buffer-pool.ts'
 import type { SealedBatch } from './batch.ts'
 
 /** What is staged can't be read back whole. */
@@ -23,9 +24,10 @@ export interface StagedBatch {
   readonly index: Buffer
   /**
    * A block in memory of its own, verified.
+   * @param memory may be where it comes from: the caller gives it back there
    * @throws StagingDamaged
    */
-  read(block: number): Promise<Buffer>
+  read(block: number, memory?: BufferPool): Promise<Buffer>
   close(): Promise<void>
 }
 

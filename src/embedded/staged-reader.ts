@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import type { BatchId } from '../batch.ts'
 import { StagingDamaged } from '../staging.ts'
 import type { StagedBatch } from '../staging.ts'
@@ -53,9 +54,10 @@ export async function readBlock(
   file: OpenFile,
   { header, table, seed }: StagedLayout,
   block: number,
+  memory?: BufferPool,
 ): Promise<Buffer> {
   const { offset, sizeBytes, checksum } = table.get(block)
-  const bytes = await readAt(file, offset, sizeBytes)
+  const bytes = await readAt(file, offset, sizeBytes, memory)
   const isWhole = bytes.byteLength === sizeBytes && crc32(bytes, seed) === checksum
   if (!isWhole) throw damaged(header.batchId, `block ${block}`)
   return bytes
@@ -76,8 +78,11 @@ export class StagedFile implements StagedBatch {
     this.index = this.#unseal(layout.index, 'index')
   }
 
-  async read(block: number): Promise<Buffer> {
-    return this.#unseal(await readBlock(this.#file, this.#layout, block), block)
+  async read(block: number, memory?: BufferPool): Promise<Buffer> {
+    const stored = await readBlock(this.#file, this.#layout, block, memory)
+    const plain = this.#unseal(stored, block)
+    if (plain !== stored) memory?.give(stored)
+    return plain
   }
 
   close(): Promise<void> {
@@ -97,8 +102,13 @@ export class StagedFile implements StagedBatch {
 }
 
 /** Fewer bytes only at the end of the file. */
-async function readAt(file: OpenFile, offset: number, sizeBytes: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(sizeBytes)
+async function readAt(
+  file: OpenFile,
+  offset: number,
+  sizeBytes: number,
+  memory?: BufferPool,
+): Promise<Buffer> {
+  const buffer = memory?.take(sizeBytes) ?? Buffer.allocUnsafe(sizeBytes)
   return buffer.subarray(0, await file.read(buffer, offset))
 }
 

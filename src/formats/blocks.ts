@@ -10,6 +10,9 @@ export function inBlocks(blockBytes: number, compressor: Compressor): Compressor
   return new BlockCutter(blockBytes, compressor)
 }
 
+/** Of the last one that was finished, for the next: many small objects are made one after the other. */
+let spareBlock: Buffer = Buffer.alloc(0)
+
 class BlockCutter implements Compressor {
   readonly #compressor: Compressor
   readonly #blockBytes: number
@@ -36,6 +39,12 @@ class BlockCutter implements Compressor {
   }
 
   async finish(): Promise<void> {
+    await this.#finish()
+    spareBlock = this.#block
+    this.#block = Buffer.alloc(0)
+  }
+
+  async #finish(): Promise<void> {
     if (!this.#hasPassedOn && this.#compressor.finishWith !== undefined) {
       await this.#compressor.finishWith(this.#filled())
       return
@@ -47,6 +56,10 @@ class BlockCutter implements Compressor {
   /** Copies what fits into the block and returns what didn't. */
   #fill(bytes: Uint8Array): Uint8Array {
     const fitting = bytes.subarray(0, this.#blockBytes - this.#filledBytes)
+    if (this.#block.byteLength === 0) {
+      this.#block = spareBlock.subarray(0, this.#blockBytes)
+      spareBlock = Buffer.alloc(0)
+    }
     this.#block = grownBlock(this.#block, this.#filledBytes, fitting.byteLength, this.#blockBytes)
     this.#block.set(fitting, this.#filledBytes)
     this.#filledBytes += fitting.byteLength

@@ -13,6 +13,7 @@ import type { Logger } from '../base/logger.ts'
 import type { FunctionAnswer, InvocationError, TransformationEvent } from '../functions.ts'
 import { functionError, timedOut } from './deadline.ts'
 import type { ModuleCode } from './module-code.ts'
+import { packEvent, unpackAnswer } from './packed-records.ts'
 import { isThreadMessage } from './thread-protocol.ts'
 import type { Invocation, ThreadAnswer, ThreadData, ThreadFailure } from './thread-protocol.ts'
 
@@ -98,7 +99,9 @@ export class FunctionThread {
     void this.#endWhenGreedy(over.signal)
     this.#worker.ref()
     const deadlineMs = clock.nowMs() + limits.timeoutMs
-    this.#worker.postMessage({ event, functionArn, deadlineMs } satisfies Invocation)
+    const packed = packEvent(event)
+    const invocation: Invocation = { event: packed, functionArn, deadlineMs }
+    this.#worker.postMessage(invocation, [packed.bytes.buffer])
     try {
       return await pending.promise
     } finally {
@@ -141,8 +144,8 @@ export class FunctionThread {
     else this.#failInvocation(message)
   }
 
-  #succeed({ text, sizeBytes, heldBytes }: ThreadAnswer): void {
-    this.#pending?.resolve({ value: JSON.parse(text) as unknown, sizeBytes })
+  #succeed({ answer, heldBytes }: ThreadAnswer): void {
+    this.#pending?.resolve({ value: unpackAnswer(answer), sizeBytes: answer.sizeBytes })
     if (heldBytes <= this.#options.limits.memoryMB * MIB) return
     const { functionName } = this.#options.function
     const fields = { functionName, heldBytes }

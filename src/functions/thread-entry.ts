@@ -7,7 +7,10 @@ import { registerHooks } from 'node:module'
 import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../base/clock.ts'
+import type { TransformationEvent } from '../functions.ts'
 import { ANSWER_BYTES_MAX } from './function-answer.ts'
+import { answersPacked, jsonAnswer, packAnswer, unpackEvent } from './packed-records.ts'
+import type { PackedAnswer } from './packed-records.ts'
 import { BoundedLog, redirectConsole } from './thread-console.ts'
 import type { Invocation, ThreadData, ThreadFailure, ThreadMessage } from './thread-protocol.ts'
 
@@ -19,8 +22,6 @@ const MESSAGE_CHARACTERS_MAX = 2_000
 assert(parentPort !== null)
 const port = parentPort
 const data = workerData as ThreadData
-/** Whatever the function's code makes of the global one. */
-const { stringify: toJson } = JSON
 const log = new BoundedLog(systemClock, (level, text) => post({ kind: 'log', level, text }))
 
 redirectConsole(log.write)
@@ -30,8 +31,8 @@ const loading = loadHandler(data.module)
 loading.catch(() => {})
 port.on('message', (invocation: Invocation) => void answer(invocation))
 
-function post(message: ThreadMessage): void {
-  port.postMessage(message)
+function post(message: ThreadMessage, transferred: readonly ArrayBuffer[] = []): void {
+  port.postMessage(message, transferred)
 }
 
 function serveSources(sources: ThreadData['sources']): void {
@@ -70,12 +71,11 @@ async function answer(invocation: Invocation): Promise<void> {
   }
   try {
     const value = await call(handler, invocation)
-    // What JSON has no word for is null, as Lambda's runtime has it.
-    const text = stringify(value) ?? 'null'
-    const sizeBytes = Buffer.byteLength(text)
-    if (sizeBytes > ANSWER_BYTES_MAX) return post(oversize(sizeBytes))
+    const packed = pack(value, answersPacked(invocation.event) ? packAnswer : jsonAnswer)
+    if (packed.sizeBytes > ANSWER_BYTES_MAX) return post(oversize(packed.sizeBytes))
     const { used_heap_size, external_memory } = getHeapStatistics()
-    post({ kind: 'answer', text, sizeBytes, heldBytes: used_heap_size + external_memory })
+    const heldBytes = used_heap_size + external_memory
+    post({ kind: 'answer', answer: packed, heldBytes }, [packed.bytes.buffer])
   } catch (error) {
     post(failureOf(error, false))
   }
@@ -88,19 +88,23 @@ function call(handler: Handler, invocation: Invocation): Promise<unknown> {
       if (error === undefined || error === null) resolve(result)
       else reject(error)
     }
-    const returned = handler(invocation.event, contextOf(invocation), callback)
+    const event = unpackEvent(invocation.event)
+    const returned = handler(event, contextOf(event, invocation), callback)
     if (handler.length < 3 || returned !== undefined) resolve(returned)
   })
 }
 
-function contextOf({ event, functionArn, deadlineMs }: Invocation): object {
+function contextOf(
+  { invocationId }: TransformationEvent,
+  { functionArn, deadlineMs }: Invocation,
+): object {
   const { functionName, memoryMB } = data
   return {
     functionName,
     functionVersion: '$LATEST',
     invokedFunctionArn: functionArn,
     memoryLimitInMB: String(memoryMB),
-    awsRequestId: event.invocationId,
+    awsRequestId: invocationId,
     logGroupName: `/aws/lambda/${functionName}`,
     logStreamName: 'standpipe',
     callbackWaitsForEmptyEventLoop: false,
@@ -108,9 +112,9 @@ function contextOf({ event, functionArn, deadlineMs }: Invocation): object {
   }
 }
 
-function stringify(value: unknown): string | undefined {
+function pack(value: unknown, asAnswer: (value: unknown) => PackedAnswer): PackedAnswer {
   try {
-    return toJson(value)
+    return asAnswer(value)
   } catch (error) {
     const message = `the answer is not JSON: ${error instanceof Error ? error.message : 'unknown'}`
     throw Object.assign(new Error(message), { name: 'Runtime.MarshalError' })

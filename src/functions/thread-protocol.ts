@@ -1,7 +1,7 @@
 /** What passes between a function's thread (thread-entry.ts) and who calls it (function-thread.ts). */
 import { isJsonObject } from '../base/json.ts'
-import type { TransformationEvent } from '../functions.ts'
 import type { ModuleSource } from './module-code.ts'
+import type { Packed, PackedAnswer } from './packed-records.ts'
 
 /** What the thread is told at start. */
 export interface ThreadData {
@@ -15,7 +15,7 @@ export interface ThreadData {
 
 /** To the thread; the next one only after the answer to this one. */
 export interface Invocation {
-  readonly event: TransformationEvent
+  readonly event: Packed
   readonly functionArn: string
   /** Wall time at which the thread is ended. */
   readonly deadlineMs: number
@@ -31,9 +31,7 @@ export function isThreadMessage(message: unknown): message is ThreadMessage {
 
 export interface ThreadAnswer {
   readonly kind: 'answer'
-  /** JSON. */
-  readonly text: string
-  readonly sizeBytes: number
+  readonly answer: PackedAnswer
   /** What the thread holds after it, in heap and buffers, garbage included. */
   readonly heldBytes: number
 }

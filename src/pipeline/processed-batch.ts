@@ -3,6 +3,7 @@
  * looks like a batch of its own with fewer records, or more.
  */
 import { strict as assert } from 'node:assert'
+import { BufferPool } from '../base/buffer-pool.ts'
 import { ordinalEndOf } from '../batch.ts'
 import type { SealedBatch } from '../batch.ts'
 import type { BatchContents, BatchReading, StoredChunk } from '../batch-store.ts'
@@ -60,6 +61,7 @@ export class StagedSource implements BatchSource {
   readonly processing: SourceProcessing
   readonly #index: ProcessedIndex
   readonly #staged: StagedBatch
+  readonly #memory = new BufferPool()
 
   constructor(accepted: SealedBatch, staged: StagedBatch, contents: BatchContents) {
     const index = JSON.parse(staged.index.toString()) as ProcessedIndex
@@ -138,12 +140,17 @@ export class StagedSource implements BatchSource {
         ordinal = end
         continue
       }
-      for (const chunk of chunksOf(await this.#staged.read(block))) {
-        if (keepsOrdinals) ordinal = chunk.firstOrdinal
-        if (ordinal >= to) return
-        const chunkEnd = ordinal + chunk.recordCount
-        if (chunkEnd > from) yield { ...chunk, firstOrdinal: ordinal }
-        ordinal = chunkEnd
+      const bytes = await this.#staged.read(block, this.#memory)
+      try {
+        for (const chunk of chunksOf(bytes)) {
+          if (keepsOrdinals) ordinal = chunk.firstOrdinal
+          if (ordinal >= to) return
+          const chunkEnd = ordinal + chunk.recordCount
+          if (chunkEnd > from) yield { ...chunk, firstOrdinal: ordinal }
+          ordinal = chunkEnd
+        }
+      } finally {
+        this.#memory.give(bytes)
       }
     }
   }

@@ -68,7 +68,7 @@ export class ProcessedWriter {
     this.#options = options
     this.#keepsOrdinals = oneToOne && !partitioned
     const runBytes = partitioned ? PARTITIONED_RUN_BYTES : RUN_BYTES
-    this.#run = new RecordRun(runBytes, this.#keepsOrdinals)
+    this.#run = new RecordRun(runBytes, batch.dataBytes, this.#keepsOrdinals)
     this.#droppedSet = RecordSet.empty(ordinalEndOf(batch))
     this.#failedSet = RecordSet.empty(ordinalEndOf(batch))
   }

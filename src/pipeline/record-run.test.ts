@@ -32,7 +32,7 @@ function contentOf(run: RecordRun) {
 }
 
 test('records come out partition by partition, those that arrived together in one chunk', () => {
-  const run = new RecordRun(KIB, false)
+  const run = new RecordRun(KIB, KIB, false)
   const added = [
     [1, 10, 'a'],
     [0, 10, 'b'],
@@ -64,7 +64,7 @@ test('records come out partition by partition, those that arrived together in on
 })
 
 test('a full run takes no more until it is cleared, but always a lone record', () => {
-  const run = new RecordRun(KIB, false)
+  const run = new RecordRun(KIB, KIB, false)
   const large = Buffer.alloc(2 * KIB, 'x')
   expect(add(run, 0, 1, large)).toBe(true)
   expect(add(run, 0, 1, 'y')).toBe(false)
@@ -76,14 +76,14 @@ test('a full run takes no more until it is cleared, but always a lone record', (
 })
 
 test('a partition larger than a block is several blocks', () => {
-  const run = new RecordRun(16 * KIB * KIB, false)
+  const run = new RecordRun(16 * KIB * KIB, 0, false)
   const record = Buffer.alloc(3 * KIB * KIB, 'x')
   for (let count = 0; count < 3; count += 1) add(run, 0, 1, record)
   expect([...run.blocks()].map(({ recordCount }) => recordCount)).toEqual([1, 1, 1])
 })
 
 test('what was added may be overwritten', () => {
-  const run = new RecordRun(KIB, false)
+  const run = new RecordRun(KIB, KIB, false)
   const data = Buffer.from('before')
   add(run, 0, 1, data)
   data.fill('z')
@@ -91,7 +91,7 @@ test('what was added may be overwritten', () => {
 })
 
 test('where ordinals are kept, a gap ends a chunk', () => {
-  const run = new RecordRun(KIB, true)
+  const run = new RecordRun(KIB, KIB, true)
   for (const ordinal of [3, 4, 7]) add(run, 0, 1, String(ordinal), ordinal)
   const [block] = run.blocks()
   expect(block).toMatchObject({ recordCount: 3, lastOrdinal: 7 })

@@ -3,7 +3,6 @@ import { dataOffset, payloadBytes, setRecordLength } from '../chunk.ts'
 import type { ProcessingRecord } from '../processor.ts'
 import { CHUNK_HEAD_BYTES, writeChunkHead } from './processed-index.ts'
 
-const FIRST_BYTES = 256 * 1024
 /** Beyond it a block is written, however few partitions there are. */
 const BLOCK_BYTES_MAX = 4 * 1024 * 1024
 const NONE = -1
@@ -15,8 +14,10 @@ const NONE = -1
  */
 export class RecordRun {
   readonly #bytesMax: number
-  readonly #buffers: BufferGrowth = { bytes: Buffer.allocUnsafe(FIRST_BYTES), filledBytes: 0 }
+  readonly #buffers: BufferGrowth
   readonly #keepsOrdinals: boolean
+  /** Each block is made in it. */
+  #blockMemory: Buffer = Buffer.alloc(0)
   /** Of record `n`: where its bytes end, its ordinal, when it arrived, and the next of its partition. */
   readonly #ends: number[] = []
   readonly #ordinals: number[] = []
@@ -26,8 +27,13 @@ export class RecordRun {
   readonly #first = new Map<number, number>()
   readonly #last = new Map<number, number>()
 
-  /** @param keepsOrdinals a chunk's records have consecutive ordinals */
-  constructor(bytesMax: number, keepsOrdinals: boolean) {
+  /**
+   * @param expectedBytes of all records to come, about; no more than they make of it is ever touched
+   * @param keepsOrdinals a chunk's records have consecutive ordinals
+   */
+  constructor(bytesMax: number, expectedBytes: number, keepsOrdinals: boolean) {
+    const firstBytes = Math.min(bytesMax, expectedBytes)
+    this.#buffers = { bytes: Buffer.allocUnsafeSlow(firstBytes), filledBytes: 0 }
     this.#bytesMax = bytesMax
     this.#keepsOrdinals = keepsOrdinals
   }
@@ -51,7 +57,10 @@ export class RecordRun {
     return true
   }
 
-  /** The run as record blocks, partition by partition in order of their numbers. */
+  /**
+   * The run as record blocks, partition by partition in order of their numbers. A block's memory is
+   * valid until the next one is asked for.
+   */
   *blocks(): Generator<RunBlock> {
     for (const [partition, first] of [...this.#first].toSorted(([a], [b]) => a - b)) {
       for (let from = first; from !== NONE;) {
@@ -86,7 +95,9 @@ export class RecordRun {
   }
 
   #block(from: number, end: number, blockBytes: number): Buffer {
-    const block = Buffer.allocUnsafe(blockBytes)
+    const isRoom = blockBytes <= this.#blockMemory.byteLength
+    if (!isRoom) this.#blockMemory = Buffer.allocUnsafeSlow(blockBytes)
+    const block = this.#blockMemory.subarray(0, blockBytes)
     let offset = 0
     for (let record = from; record !== end;) {
       const records: number[] = []

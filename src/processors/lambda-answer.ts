@@ -17,6 +17,7 @@
  * came back and something besides, the function means to make records, and what it made would be lost
  * without a word: hence the last rule.
  */
+import { base64Room, writeBase64 } from '../base/base64.ts'
 import { isJsonObject } from '../base/json.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { FunctionAnswer, TransformationRecord } from '../functions.ts'
@@ -95,7 +96,7 @@ export function judge(
 function verdictOf(recordId: string, { result, data, metadata }: JsonObject): Verdict {
   switch (result) {
     case 'Ok': {
-      const bytes = decodeBase64(data)
+      const bytes = dataOf(data)
       if (bytes === undefined) {
         throw functionError(`The data returned for the record ${recordId} is not base64`)
       }
@@ -132,18 +133,13 @@ function partitionKeysOf(metadata: unknown): ReadonlyMap<string, string> | undef
   return keys
 }
 
-/** The URL-safe alphabet, and what Node takes for other letters by looking at their low byte only. */
-const TAKEN_FOR_BASE64 = /[-_\u0100-\uffff]/
-
-/**
- * Undefined for all but padded base64 of the standard alphabet. Node skips what isn't base64, so that
- * fewer bytes come out than the text's length tells; but some it takes for what it isn't.
- */
-function decodeBase64(text: unknown): Buffer | undefined {
-  if (typeof text !== 'string' || TAKEN_FOR_BASE64.test(text)) return undefined
-  const paddingLength = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
-  const bytes = Buffer.from(text, 'base64')
-  return bytes.byteLength === (text.length / 4) * 3 - paddingLength ? bytes : undefined
+/** Undefined when it is none. */
+function dataOf(data: unknown): Buffer | undefined {
+  if (Buffer.isBuffer(data)) return data
+  if (typeof data !== 'string') return undefined
+  const bytes = Buffer.allocUnsafe(base64Room(data))
+  const sizeBytes = writeBase64(data, bytes, 0)
+  return sizeBytes === undefined ? undefined : bytes.subarray(0, sizeBytes)
 }
 
 function functionError(message: string): MalformedAnswer {

@@ -8,6 +8,7 @@
  *
  * The first record is taken whatever its size.
  */
+import { Copies } from '../base/copies.ts'
 import type { TransformationEvent, TransformationRecord } from '../functions.ts'
 import type { ProcessingJob, ProcessingRecord, Records } from '../processor.ts'
 import { encodeRecordId } from '../record.ts'
@@ -22,13 +23,14 @@ const INVOCATION_ID_FRAME_BYTES = '"invocationId":"00000000-0000-4000-8000-00000
 type RepeatedEvent = Omit<TransformationEvent, 'invocationId'>
 
 export class Invocation {
-  /** In memory of their own. The data is in the event; what stands for it here is the original. */
+  /** In memory of their own. */
   readonly records: ProcessingRecord[] = []
   /** What all attempts have in common. */
   readonly event: RepeatedEvent
   readonly #request: TransformationRecord[] = []
   readonly #job: ProcessingJob
   readonly #bufferBytes: number
+  readonly #copies = new Copies()
   #dataBytes = 0
   #requestBytes: number
 
@@ -67,16 +69,35 @@ export class Invocation {
       requestBytes <= PAYLOAD_BYTES_MAX &&
       this.records.length < RECORD_COUNT_MAX
     if (!fits && this.records.length > 0) return false
-    this.#request.push({
-      recordId,
-      approximateArrivalTimestamp: arrivalMs,
-      data: data.toString('base64'),
-    })
-    const original = Buffer.from(record.original)
-    this.records.push({ ...record, data: original, original })
+    const original = this.#copies.copy(record.original)
+    const bytes = data === record.original ? original : this.#copies.copy(data)
+    this.#request.push(new SentRecord(recordId, arrivalMs, bytes))
+    this.records.push({ ...record, data: bytes, original })
     this.#dataBytes = dataBytes
     this.#requestBytes = requestBytes
     return true
+  }
+}
+
+/** Base64 is made where it is wanted, which the threads of local functions are. */
+class SentRecord implements TransformationRecord {
+  readonly recordId: string
+  readonly approximateArrivalTimestamp: number
+  readonly bytes: Buffer
+
+  constructor(recordId: string, arrivalMs: number, bytes: Buffer) {
+    this.recordId = recordId
+    this.approximateArrivalTimestamp = arrivalMs
+    this.bytes = bytes
+  }
+
+  get data(): string {
+    return this.bytes.toString('base64')
+  }
+
+  toJSON(): TransformationRecord {
+    const { recordId, approximateArrivalTimestamp, data } = this
+    return { recordId, approximateArrivalTimestamp, data }
   }
 }
 

@@ -6,6 +6,7 @@
  * many records.
  */
 import type { Clock } from '../base/clock.ts'
+import { Copies } from '../base/copies.ts'
 import type { Json } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { NO_PARTITION_KEYS } from '../partition.ts'
@@ -91,6 +92,7 @@ function ask(
 /** Groups of a size for jq, in memory of their own. */
 async function* gather(records: Records): AsyncGenerator<readonly ProcessingRecord[]> {
   let gathered: ProcessingRecord[] = []
+  let copies = new Copies()
   let dataBytes = 0
   for await (const group of records) {
     for (const record of group) {
@@ -99,18 +101,19 @@ async function* gather(records: Records): AsyncGenerator<readonly ProcessingReco
       if (isFull && gathered.length > 0) {
         yield gathered
         gathered = []
+        copies = new Copies()
         dataBytes = 0
       }
-      gathered.push(copied(record))
+      gathered.push(copied(record, copies))
       dataBytes += record.data.byteLength
     }
   }
   if (gathered.length > 0) yield gathered
 }
 
-function copied(record: ProcessingRecord): ProcessingRecord {
-  const data = Buffer.from(record.data)
-  const original = record.original === record.data ? data : Buffer.from(record.original)
+function copied(record: ProcessingRecord, copies: Copies): ProcessingRecord {
+  const data = copies.copy(record.data)
+  const original = record.original === record.data ? data : copies.copy(record.original)
   return { ...record, data, original }
 }
 

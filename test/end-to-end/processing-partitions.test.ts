@@ -81,11 +81,12 @@ test('hostile keys: nothing leaves the bucket, no two become one, and the unfit 
       processor('MetadataExtraction', { MetadataExtractionQuery: '{who: .who}' }),
     ),
   })
+  // oxfmt-ignore
   const fit = [
     '..', '.', '../../../etc', 'a/../../b', '/absolute', 'a//b', 'a/', 'a', '%2E', '%2e%2e', '%',
     'C:\\windows', '\u0000', 'line\nfeed', '\u202Eright to left', '!{timestamp:yyyy}', '${HOME}', '*',
     'con', '__proto__', 'ä', 'a\u0308', '\u{1f600}', ' ', "'", '"', '<&>', 'x'.repeat(100),
-  ] // prettier-ignore
+  ]
   const unfit = ['', 'x'.repeat(101), 'x/'.repeat(200), 'é'.repeat(200)]
   const records = [...fit, ...unfit].map((key) => JSON.stringify({ who: key, where: key }))
   await standpipe.put('hostile', [JSON.stringify({ who: 'first', where: 'first' })])
