@@ -7,6 +7,11 @@ import { ThreadCalls } from './port-delivery-host.ts'
 
 /** A thread that died is started again after this pause, so that a fault at start does not spin. */
 const RESTART_PAUSE_MS = 1_000
+/**
+ * Left to itself, V8 makes it up to four times as large: then a thread that processes records holds 50
+ * to 90 MiB more garbage at its peak, for no less work.
+ */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 48 }
 
 export interface DeliveryThreadsOptions {
   readonly host: DeliveryHost
@@ -49,7 +54,7 @@ export class DeliveryThreads {
   async #runOne(draining: AbortSignal, aborted: AbortSignal): Promise<void> {
     const { host, module, workerData, logger } = this.#options
     const calls = new ThreadCalls(host, draining)
-    const worker = new Worker(module, { workerData })
+    const worker = new Worker(module, { workerData, resourceLimits: RESOURCE_LIMITS })
     const abort = (): void => worker.postMessage('abort')
     aborted.addEventListener('abort', abort)
     worker.on('message', (message: ThreadMessage) => {

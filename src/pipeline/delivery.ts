@@ -30,6 +30,7 @@ import { encodeBatch } from './batch-encoding.ts'
 import { ClaimLanes } from './claim-lanes.ts'
 import {
   asDeliveryError,
+  asFailure,
   checkStillWhole,
   mostlyRefused,
   recordsPending,
@@ -187,7 +188,10 @@ export class Delivery {
     }
     const isOver = this.#remainingMs(attempt) === 0
     if (isOver && failure?.brake !== true && !aborted.aborted) {
-      for (const state of attempt.outputs) state.giveUp()
+      for (const state of attempt.outputs) {
+        // Those that build on others had no chance, and get none that would be wasted.
+        state.giveUp(state.output.needsEarlier === true ? undefined : asFailure(failure))
+      }
     }
     if (!attempt.isDone) throw failure ?? recordsPending(attempt)
   }

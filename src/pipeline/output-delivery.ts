@@ -18,14 +18,18 @@ export interface OutputDeliveryOptions {
   readonly aborted: AbortSignal
 }
 
+/** A destination that has failed so many outputs in a row is not asked for the other thousands. */
+const FAILED_IN_A_ROW_MAX = 4
+
 /**
  * One attempt at each output of a batch that is not done. A failure of one does not keep the others from
- * theirs, except where they build on it, or the stream brakes.
+ * theirs, except where they build on it, the stream brakes, or all of the last ones failed.
  */
 export class OutputDelivery {
   readonly #options: OutputDeliveryOptions
   #failure: DeliveryError | undefined
   #fatal: DeliveryError | undefined
+  #failedInARow = 0
 
   constructor(options: OutputDeliveryOptions) {
     this.#options = options
@@ -38,9 +42,11 @@ export class OutputDelivery {
   async run(): Promise<DeliveryError | undefined> {
     const { attempt, destination } = this.#options
     const outputs = attempt.outputs.entries()
-    const lanes = Array.from({ length: destination.outputsInFlightMax ?? 1 }, async () => {
+    const laneCount = destination.outputsInFlightMax ?? 1
+    const failedInARowMax = Math.max(FAILED_IN_A_ROW_MAX, 2 * laneCount)
+    const lanes = Array.from({ length: laneCount }, async () => {
       for (const [index, state] of outputs) {
-        if (this.#isOver) return
+        if (this.#isOver || this.#failedInARow >= failedInARowMax) return
         await this.#attempt(state, index)
       }
     })
@@ -60,9 +66,11 @@ export class OutputDelivery {
     if (state.isDone || !this.#mayBegin(state, index)) return
     try {
       state.attempted(await this.#deliver(state), clock.nowMs())
+      this.#failedInARow = 0
     } catch (error) {
       const failure = asDeliveryError(error)
       state.failed(failure, clock.nowMs())
+      this.#failedInARow += 1
       if (!failure.retryable && !state.mayRefuse) this.#fatal ??= failure
       else if (failure.retryable && (this.#failure === undefined || failure.brake)) {
         this.#failure = failure

@@ -132,10 +132,13 @@ export class OutputState {
     }
   }
 
-  /** Refuses what is pending, for the retry duration is over. */
-  giveUp(): void {
+  /**
+   * Refuses what is pending, for the retry duration is over.
+   * @param otherwise why, where no attempt at this output has been made
+   */
+  giveUp(otherwise?: Failure): void {
     for (const ordinal of this.#pending) {
-      const failure = this.#failures.get(ordinal) ?? this.#lastFailure
+      const failure = this.#failures.get(ordinal) ?? this.#lastFailure ?? otherwise
       if (failure !== undefined) this.#refuseIfKnown(ordinal, failure)
     }
   }

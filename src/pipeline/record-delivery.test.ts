@@ -156,6 +156,26 @@ test('a destination that asks for time is given it, within the retry duration', 
   expect(await batch.claim([unavailable(90_000)])).toMatchObject({ retry: { afterMs: 60_000 } })
 })
 
+test('a destination that fails all of the last outputs is not asked for the rest', async () => {
+  const outputs = Array.from({ length: 9 }, (_, ordinal) => ({
+    range: { from: ordinal, to: ordinal + 1 },
+  }))
+  const options = { recordCount: 9, retryDurationMs: 60_000, outputs }
+  const batch = new BatchUnderDelivery(options)
+  const down = Array.from({ length: 4 }, () => unavailable())
+  expect(await batch.claim(down)).toMatchObject({ retry: { errorCode: '503' } })
+  expect(batch.attempts).toHaveLength(4)
+  // One that arrives in between begins the count anew.
+  const mixed = [...down.slice(1), arrived, ...down]
+  expect(await batch.claim(mixed)).toMatchObject({ retry: { errorCode: '503' } })
+  expect(batch.attempts).toHaveLength(12)
+  batch.nowMs += 60_000
+  await batch.claim(down)
+  expect(batch.errorPuts.map(codesOf)).toEqual([
+    [0, 1, 2, 4, 5, 6, 7, 8].map((ordinal) => [ordinal, '503']),
+  ])
+})
+
 test('an output that needs earlier ones waits until they have arrived', async () => {
   const outputs = [{ accounting: 'copy' }, { needsEarlier: true }] as const
   const batch = new BatchUnderDelivery({ recordCount: 2, retryDurationMs: 60_000, outputs })

@@ -9,7 +9,7 @@ import { makeUuid } from '../base/uuid.ts'
 import { DeliveryError } from '../destination.ts'
 import { InvocationError } from '../functions.ts'
 import type { FunctionAnswer, FunctionLease, Functions } from '../functions.ts'
-import type { ProcessingJob, ProcessingRecord } from '../processor.ts'
+import type { ProcessingJob } from '../processor.ts'
 import { judge, MalformedAnswer, MISSING } from './lambda-answer.ts'
 import type { Verdict } from './lambda-answer.ts'
 import { PAYLOAD_BYTES_MAX } from './lambda-invocation.ts'
@@ -25,8 +25,8 @@ export interface CallerOptions {
 
 /** What came of an invocation. */
 export interface Outcome {
-  readonly records: readonly ProcessingRecord[]
-  /** One for each record. */
+  readonly invocation: Invocation
+  /** One for each of its records. */
   readonly verdicts: readonly Verdict[]
   readonly attemptsMade: number
   /** When the last attempt ended. */
@@ -56,16 +56,16 @@ export class Caller {
   /** @throws DeliveryError when the signal aborts */
   async call(invocation: Invocation, signal: AbortSignal): Promise<Outcome> {
     const { clock, retries } = this.#options
-    const { records, requestBytes } = invocation
+    const { requestBytes } = invocation
     if (requestBytes > PAYLOAD_BYTES_MAX) {
       const message = `The record makes a request of ${requestBytes} bytes, more than ${PAYLOAD_BYTES_MAX}`
       const verdicts = failAll(invocation, 'Lambda.FunctionError', message)
-      return { records, verdicts, attemptsMade: 0, atMs: clock.nowMs() }
+      return { invocation, verdicts, attemptsMade: 0, atMs: clock.nowMs() }
     }
     for (let attemptsMade = 1; ; attemptsMade += 1) {
       const { verdicts, retryable } = await this.#attempt(invocation, signal)
       if (!retryable || attemptsMade > retries) {
-        return { records, verdicts, attemptsMade, atMs: clock.nowMs() }
+        return { invocation, verdicts, attemptsMade, atMs: clock.nowMs() }
       }
       await clock.sleep(backoffMs(BACKOFF, attemptsMade, clock), signal)
     }

@@ -8,6 +8,7 @@
  *
  * The first record is taken whatever its size.
  */
+import { BufferPool } from '../base/buffer-pool.ts'
 import { Copies } from '../base/copies.ts'
 import type { TransformationEvent, TransformationRecord } from '../functions.ts'
 import type { ProcessingJob, ProcessingRecord, Records } from '../processor.ts'
@@ -23,18 +24,19 @@ const INVOCATION_ID_FRAME_BYTES = '"invocationId":"00000000-0000-4000-8000-00000
 type RepeatedEvent = Omit<TransformationEvent, 'invocationId'>
 
 export class Invocation {
-  /** In memory of their own. */
+  /** In memory of their own, until `release`. */
   readonly records: ProcessingRecord[] = []
   /** What all attempts have in common. */
   readonly event: RepeatedEvent
   readonly #request: TransformationRecord[] = []
   readonly #job: ProcessingJob
   readonly #bufferBytes: number
-  readonly #copies = new Copies()
+  readonly #copies: Copies
   #dataBytes = 0
   #requestBytes: number
 
-  constructor(job: ProcessingJob, bufferBytes: number) {
+  constructor(job: ProcessingJob, bufferBytes: number, memory: BufferPool) {
+    this.#copies = new Copies(memory)
     const { arn } = job.stream
     this.event = {
       deliveryStreamArn: arn,
@@ -77,6 +79,11 @@ export class Invocation {
     this.#requestBytes = requestBytes
     return true
   }
+
+  /** Gives the records' memory back: nobody needs them any more. */
+  release(): void {
+    this.#copies.release()
+  }
 }
 
 /** Base64 is made where it is wanted, which the threads of local functions are. */
@@ -106,12 +113,13 @@ export async function* gatherInvocations(
   job: ProcessingJob,
   bufferBytes: number,
 ): AsyncGenerator<Invocation, void, undefined> {
-  let invocation = new Invocation(job, bufferBytes)
+  const memory = new BufferPool()
+  let invocation = new Invocation(job, bufferBytes, memory)
   for await (const group of records) {
     for (const record of group) {
       if (invocation.take(record)) continue
       yield invocation
-      invocation = new Invocation(job, bufferBytes)
+      invocation = new Invocation(job, bufferBytes, memory)
       invocation.take(record)
     }
   }

@@ -35,6 +35,7 @@ async function* transform(records: Records, job: ProcessingJob, options: LambdaO
     for await (const outcome of outcomes) {
       const transformed = settle(outcome, job, options.arn)
       if (transformed.length > 0) yield transformed
+      outcome.invocation.release()
     }
   } finally {
     await caller.release()
@@ -43,12 +44,12 @@ async function* transform(records: Records, job: ProcessingJob, options: LambdaO
 
 /** Fails and drops what is to be failed and dropped; returns the rest, transformed. */
 function settle(
-  { records, verdicts, attemptsMade, atMs }: Outcome,
+  { invocation, verdicts, attemptsMade, atMs }: Outcome,
   job: ProcessingJob,
   lambdaARN: string,
 ): readonly ProcessingRecord[] {
   const transformed: ProcessingRecord[] = []
-  for (const [index, record] of records.entries()) {
+  for (const [index, record] of invocation.records.entries()) {
     const verdict = verdicts[index]
     assert(verdict !== undefined, 'There is a verdict on each record')
     if (verdict.kind === 'ok') {
