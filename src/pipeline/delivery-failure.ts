@@ -29,10 +29,6 @@ export function recordsPending({ lastFailure }: Attempt): DeliveryError {
   return new DeliveryError(errorCode, errorMessage, { retryable: true, effect: 'unknown' })
 }
 
-export function asFailure(error: DeliveryError | undefined): Failure | undefined {
-  return error && { errorCode: error.errorCode, errorMessage: error.message }
-}
-
 /**
  * What is not classified is a fault of ours: tried again, as everything is that may cure itself. What
  * does not is damage to what says how far a batch has come: without it a repeat could double the batch,

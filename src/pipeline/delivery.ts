@@ -30,7 +30,6 @@ import { encodeBatch } from './batch-encoding.ts'
 import { ClaimLanes } from './claim-lanes.ts'
 import {
   asDeliveryError,
-  asFailure,
   checkStillWhole,
   mostlyRefused,
   recordsPending,
@@ -175,6 +174,7 @@ export class Delivery {
       errorOutput,
       clock,
       keepProgress: () => this.#keepProgress(attempt),
+      hasTime: () => this.#remainingMs(attempt) > 0,
       aborted,
     })
     const failure = await outputs.run()
@@ -188,10 +188,7 @@ export class Delivery {
     }
     const isOver = this.#remainingMs(attempt) === 0
     if (isOver && failure?.brake !== true && !aborted.aborted) {
-      for (const state of attempt.outputs) {
-        // Those that build on others had no chance, and get none that would be wasted.
-        state.giveUp(state.output.needsEarlier === true ? undefined : asFailure(failure))
-      }
+      for (const state of attempt.outputs) state.giveUp()
     }
     if (!attempt.isDone) throw failure ?? recordsPending(attempt)
   }

@@ -15,10 +15,12 @@ export interface OutputDeliveryOptions {
   readonly clock: Clock
   /** Makes durable how far the batch has come. */
   readonly keepProgress: () => Promise<void>
+  /** The retry duration is not over: what is left out now is attempted later. */
+  readonly hasTime: () => boolean
   readonly aborted: AbortSignal
 }
 
-/** A destination that has failed so many outputs in a row is not asked for the other thousands. */
+/** A destination that has failed so many outputs in a row is not asked for the other thousands now. */
 const FAILED_IN_A_ROW_MAX = 4
 
 /**
@@ -40,13 +42,14 @@ export class OutputDelivery {
    * @throws DeliveryError when trying again would be of no use
    */
   async run(): Promise<DeliveryError | undefined> {
-    const { attempt, destination } = this.#options
+    const { attempt, destination, hasTime } = this.#options
     const outputs = attempt.outputs.entries()
     const laneCount = destination.outputsInFlightMax ?? 1
     const failedInARowMax = Math.max(FAILED_IN_A_ROW_MAX, 2 * laneCount)
     const lanes = Array.from({ length: laneCount }, async () => {
       for (const [index, state] of outputs) {
-        if (this.#isOver || this.#failedInARow >= failedInARowMax) return
+        if (this.#isOver) return
+        if (this.#failedInARow >= failedInARowMax && hasTime()) return
         await this.#attempt(state, index)
       }
     })

@@ -132,13 +132,10 @@ export class OutputState {
     }
   }
 
-  /**
-   * Refuses what is pending, for the retry duration is over.
-   * @param otherwise why, where no attempt at this output has been made
-   */
-  giveUp(otherwise?: Failure): void {
+  /** Refuses what is pending, for the retry duration is over. */
+  giveUp(): void {
     for (const ordinal of this.#pending) {
-      const failure = this.#failures.get(ordinal) ?? this.#lastFailure ?? otherwise
+      const failure = this.#failures.get(ordinal) ?? this.#lastFailure
       if (failure !== undefined) this.#refuseIfKnown(ordinal, failure)
     }
   }
