@@ -170,6 +170,18 @@ test('a staged file whose index is damaged is not shown', async () => {
   await expect(showBatch(stagedPath, nodeFileSystem).next()).rejects.toThrow('damage in its index')
 })
 
+test('a staged file that is damaged takes its manifest along, whose names were made for it', async () => {
+  const { made, stagedPath } = await makeData()
+  await using _ = made
+  await flip(stagedPath, STAGED_BYTES - 1)
+  expect(await repair(made)).toMatchObject({
+    quarantinedManifestCount: 1,
+    quarantinedStagingCount: 1,
+  })
+  const left = await checkData(made.directory, nodeFileSystem, made.logger)
+  expect(left).toMatchObject({ manifestCount: 0, stagedCount: 0 })
+})
+
 test('after a repair only what is missing is left to report, and the counts still say it', async () => {
   const { made, sealed, sealedPath, openPath, manifestPath, stagedPath } = await makeData()
   await using _ = made

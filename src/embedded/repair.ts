@@ -5,7 +5,7 @@ import { BatchPaths } from './batch-paths.ts'
 import type { BatchName } from './batch-paths.ts'
 import { scanFrames } from './batch-scan.ts'
 import { DataLock } from './data-lock.ts'
-import { withFile } from './file-operations.ts'
+import { withFile, withFileIfThere } from './file-operations.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
 import { isStagedWhole } from './inspect-staged.ts'
 import { readManifest } from './manifest-file.ts'
@@ -29,7 +29,7 @@ export interface RepairReport {
   readonly quarantinedChunkCount: number
   /** A batch whose manifest is gone may be delivered under new names, so twice. */
   readonly quarantinedManifestCount: number
-  /** A batch whose staged file is gone goes through its processors once more. */
+  /** A batch whose staged file is gone goes through its processors once more; its manifest goes, too. */
   readonly quarantinedStagingCount: number
 }
 
@@ -66,6 +66,8 @@ export async function repairData(options: RepairOptions): Promise<RepairReport> 
           voidDamage(file, name, quarantine),
         )
       } else if (kind === 'manifest') {
+        // It may have gone with its staged file.
+        if (!(await isThere(fileSystem, path))) continue
         if (await isManifest(fileSystem, path, name)) continue
         await moveAway(name, path)
         quarantinedManifestCount += 1
@@ -74,6 +76,11 @@ export async function repairData(options: RepairOptions): Promise<RepairReport> 
         if (await withFile(opening, (file) => isStagedWhole(file, name))) continue
         await moveAway(name, path)
         quarantinedStagingCount += 1
+        // Names that were made for what is lost would keep the batch parked.
+        const manifestPath = paths.file(name, 'manifest')
+        if (!(await isThere(fileSystem, manifestPath))) continue
+        await moveAway(name, manifestPath)
+        quarantinedManifestCount += 1
       }
     }
     return { ...report, quarantinedManifestCount, quarantinedStagingCount }
@@ -99,6 +106,10 @@ async function voidDamage(
   }
   if (count > 0) await file.datasync()
   return count
+}
+
+async function isThere(fileSystem: FileSystem, path: string): Promise<boolean> {
+  return (await withFileIfThere(fileSystem, path, async () => true)) ?? false
 }
 
 async function isManifest(
