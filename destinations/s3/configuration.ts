@@ -19,7 +19,7 @@ import {
   S3_DEFAULTS,
   s3Members,
 } from '../../src/objects/s3-configuration.ts'
-import { replaceFormatConversion } from '../../src/processors/conversion-configuration.ts'
+import { replaceFormatConversion } from '../../src/processors/conversion/conversion-configuration.ts'
 import type { ProcessingConfiguration } from '../../src/processors/processing-configuration.ts'
 import {
   checkProcessingUpdate,

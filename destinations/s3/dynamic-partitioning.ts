@@ -16,7 +16,7 @@ import type { S3Configuration } from '../../src/objects/s3-configuration.ts'
 import { enabledProcessor } from '../../src/processors/processing-configuration.ts'
 import type { ProcessingConfiguration } from '../../src/processors/processing-configuration.ts'
 import { parameterValue } from '../../src/processors/processor-parameters.ts'
-import { queryKeys } from '../../src/processors/query-keys.ts'
+import { queryKeys } from '../../src/processors/partitioning/query-keys.ts'
 
 /** As stored. */
 export type DynamicPartitioning = {

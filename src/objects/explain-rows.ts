@@ -1,8 +1,8 @@
 import type { Json, JsonObject } from '../base/json.ts'
 import type { ExplainJob, ExplainedItem, ExplainedRecords } from '../destination.ts'
-import type { FormatConversion } from '../processors/conversion-configuration.ts'
-import type { HiveType } from '../processors/hive-type.ts'
-import { RowReader } from '../processors/row-reader.ts'
+import type { FormatConversion } from '../processors/conversion/conversion-configuration.ts'
+import type { HiveType } from '../processors/conversion/hive-type.ts'
+import { RowReader } from '../processors/conversion/row-reader.ts'
 import type { TableSchema } from '../table-schema.ts'
 
 const DAY_MS = 86_400_000

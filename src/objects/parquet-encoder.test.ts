@@ -5,7 +5,10 @@ import { expect, test } from 'vitest'
 import { BufferPool } from '../base/buffer-pool.ts'
 import { systemClock } from '../base/clock.ts'
 import { chunkOf } from '../chunk.ts'
-import type { Deserializer, ParquetSerDe } from '../processors/conversion-configuration.ts'
+import type {
+  Deserializer,
+  ParquetSerDe,
+} from '../processors/conversion/conversion-configuration.ts'
 import type { TableSchema } from '../table-schema.ts'
 import { ParquetEncoder } from './parquet-encoder.ts'
 import { openSpool } from './spool.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseHiveType } from '../processors/hive-type.ts'
+import { parseHiveType } from '../processors/conversion/hive-type.ts'
 import { parquetSchema } from './parquet-schema.ts'
 
 /** A column of the type, without the root. */

@@ -13,7 +13,7 @@
  * Everything may be null but the keys of maps.
  */
 import type { ParquetSchemaElement } from '../formats/parquet-file.ts'
-import type { HiveField, HiveType } from '../processors/hive-type.ts'
+import type { HiveField, HiveType } from '../processors/conversion/hive-type.ts'
 
 /** Depth first, the root at its head. */
 export function parquetSchema(fields: readonly HiveField[]): readonly ParquetSchemaElement[] {

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../base/json.ts'
-import { checkFormatConversion } from '../processors/format-conversion.ts'
+import { checkFormatConversion } from '../processors/conversion/format-conversion.ts'
 import type { ProcessorTools } from '../processors/index.ts'
 import { processingPlan } from '../processors/processing-plan.ts'
 

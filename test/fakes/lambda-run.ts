@@ -1,8 +1,8 @@
 /** Runs the Lambda processor over records, with a function that does as a script says. */
 import type { Clock } from '../../src/base/clock.ts'
 import type { ProcessingRecord } from '../../src/processor.ts'
-import { lambda } from '../../src/processors/lambda.ts'
-import type { LambdaOptions } from '../../src/processors/lambda.ts'
+import { lambda } from '../../src/processors/lambda/lambda.ts'
+import type { LambdaOptions } from '../../src/processors/lambda/lambda.ts'
 import { runProcessor } from './processing.ts'
 import type { ProcessorRun } from './processing.ts'
 import { ScriptedFunctions } from './scripted-functions.ts'

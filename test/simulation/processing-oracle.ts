@@ -8,7 +8,7 @@
  * call takes long, the claim of its batch is in nobody's way.
  */
 import type { BatchId } from '../../src/batch.ts'
-import { safeValue } from '../../src/processors/partition-value.ts'
+import { safeValue } from '../../src/processors/partitioning/partition-value.ts'
 import { PARTITIONS_MAX } from './engine.ts'
 import type { Evidence } from './oracle.ts'
 import { isOf } from './places.ts'
