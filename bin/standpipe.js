@@ -38,7 +38,7 @@ if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR_MIN) {
  */
 function tuneGarbageCollector() {
   setFlagsFromString('--no-parallel-scavenge')
-  setFlagsFromString('--heap-growing-percent=250')
+  setFlagsFromString('--heap-growing-percent=150')
 }
 
 /** The channel closes when the launcher is gone, however it went; kill -9 leaves no orphan. */

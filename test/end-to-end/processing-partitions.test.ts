@@ -2,6 +2,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { available } from '../clients/available.ts'
+import { startS3Server } from '../servers/s3-server.ts'
+import type { S3Server } from '../servers/s3-server.ts'
 import { eventually } from './harness.ts'
 import {
   DESTINATION_ID,
@@ -13,8 +16,10 @@ import {
   processor,
   rawText,
 } from './processing-service.ts'
+import { S3Buckets } from './s3-buckets.ts'
 
 const KEY_COUNT = 10_000
+const s3Server = await startS3Server()
 const MIB = 1024 * 1024
 const DELIVERY_MS_MAX = 60_000
 /** More than the files and connections that the same service opens for one object. */
@@ -68,6 +73,32 @@ test('ten thousand keys in one batch: an object each, at bounded memory and few 
   expect(await peakMemoryBytes(standpipe)).toBeLessThan(512 * MIB)
   expect(mostFiles).toBeLessThan(idleFiles + OPEN_FILES_MORE_MAX)
 })
+
+// The client's garbage for ten thousand requests is the greater part of it.
+test.runIf(available('S3 server', s3Server !== undefined))(
+  'the same to S3: ten thousand puts at bounded memory',
+  async () => {
+    await using s3 = new S3Buckets(s3Server as S3Server)
+    await using standpipe = await ProcessingService.start({}, s3.environment)
+    await s3.create('keys')
+    await standpipe.createS3Stream('keys', {
+      Prefix: '!{partitionKeyFromQuery:customer}/',
+      CompressionFormat: 'GZIP',
+      DynamicPartitioningConfiguration: { Enabled: true },
+      ...processing(
+        processor('MetadataExtraction', { MetadataExtractionQuery: '{customer: .number}' }),
+      ),
+    })
+    const records = Array.from({ length: KEY_COUNT }, (_, number) => JSON.stringify({ number }))
+    await standpipe.put('keys', records)
+    await eventually('the batch is delivered', DELIVERY_MS_MAX, async () =>
+      (await standpipe.books('keys')).pending === 0 ? true : undefined,
+    )
+    expect(await standpipe.settled('keys')).toMatchObject({ delivered: KEY_COUNT })
+    if (process.platform !== 'linux') return
+    expect(await peakMemoryBytes(standpipe)).toBeLessThan(512 * MIB)
+  },
+)
 
 test('hostile keys: nothing leaves the bucket, no two become one, and the unfit are errors', async () => {
   await using standpipe = await ProcessingService.start({
