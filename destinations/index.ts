@@ -1,5 +1,5 @@
 /** The table of destinations: one folder and one line each. */
-import type { DestinationType } from '../src/destination.ts'
+import type { Destination, DestinationContext, DestinationType } from '../src/destination.ts'
 import { httpEndpoint } from './http-endpoint/index.ts'
 import { mongoDB } from './mongodb/index.ts'
 import { openSearch } from './opensearch/index.ts'
@@ -20,3 +20,8 @@ const TYPES: readonly DestinationType[] = [
 export const destinationTypes: ReadonlyMap<string, DestinationType> = new Map(
   TYPES.map((type) => [type.name, type]),
 )
+
+/** One of each, by the name of its type. Closing them is the caller's. */
+export function openDestinations(context: DestinationContext): ReadonlyMap<string, Destination> {
+  return new Map([...destinationTypes].map(([name, type]) => [name, type.open(context)]))
+}

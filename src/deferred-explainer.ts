@@ -1,5 +1,5 @@
 /** Composition of the explainer: opened by the first who asks, for destinations are the threads' affair. */
-import { destinationTypes } from '../destinations/index.ts'
+import { openDestinations } from '../destinations/index.ts'
 import { BufferPool } from './base/buffer-pool.ts'
 import type { Clock } from './base/clock.ts'
 import type { Logger } from './base/logger.ts'
@@ -55,14 +55,13 @@ export class DeferredExplainer implements Explainer, AsyncDisposable {
     this.#resources.defer(() => objectStore.close())
     const connections = new HostConnections(this.#options.connections)
     const context = { objectStore, objectReader: objectStore, connections, clock, logger }
-    const destinations = [...destinationTypes].map(([name, type]) => {
-      const destination = type.open(context)
+    const destinations = openDestinations(context)
+    for (const destination of destinations.values()) {
       this.#resources.defer(() => destination.close())
-      return [name, destination] as const
-    })
+    }
     const buffers = new BufferPool()
     return new LocalExplainer({
-      destinations: new Map(destinations),
+      destinations,
       errorOutput: new ErrorObjects(objectStore),
       tools,
       openSpool: () => openSpool({ directory, clock, buffers, encrypt: false }),

@@ -1,7 +1,7 @@
 /** Composition root of a worker thread: claims by message; reads batches and delivers by itself. */
 import { strict as assert } from 'node:assert'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { destinationTypes } from '../destinations/index.ts'
+import { openDestinations } from '../destinations/index.ts'
 import type { Backoff } from './base/backoff.ts'
 import { BufferPool } from './base/buffer-pool.ts'
 import { systemClock } from './base/clock.ts'
@@ -53,12 +53,8 @@ async function run(data: DeliveryThreadData): Promise<void> {
   const buffers = new BufferPool()
   const objectStore = await openObjectStore(data.objectStore, clock, logger)
   const connections = new HostConnections(data.connections)
-  const destinations = new Map(
-    [...destinationTypes].map(([name, type]) => [
-      name,
-      type.open({ objectStore, objectReader: objectStore, connections, clock, logger }),
-    ]),
-  )
+  const context = { objectStore, objectReader: objectStore, connections, clock, logger }
+  const destinations = openDestinations(context)
   const contents = new BatchFileContents({
     dataDirectory: data.dataDirectory,
     fileSystem: nodeFileSystem,

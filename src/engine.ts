@@ -138,7 +138,8 @@ export async function openEngine(
   const audit = new AuditFile(settings.auditFile ?? join(dataDir, 'audit.jsonl'), logger)
   resources.defer(() => audit.close())
   const functionReports = new LocalFunctionReports(clock)
-  const tools = resources.use(openProcessorTools(processorSettings(settings), clock, logger))
+  const processors = processorSettings(settings)
+  const tools = resources.use(openProcessorTools(processors, clock, logger))
   const connections = { connections: settings.connections, secrets: settings.secrets }
   const explainer = resources.use(
     new DeferredExplainer({ place, spoolDirectory, connections, tools, clock, logger }),
@@ -181,7 +182,7 @@ export async function openEngine(
       stagedBytes: stagedBytes.memory,
       stagingFreeBytesMin: Math.floor(settings.freeBytesMin / 2),
       connections,
-      processors: processorSettings(settings),
+      processors,
       claimsMax: CLAIMS_PER_THREAD,
       backoff: { firstMs: settings.retryBackoffFirstMs, maxMs: settings.retryBackoffMaxMs },
     },

@@ -13,6 +13,14 @@ import type { ErrorOutputType } from './processor.ts'
 /** The kind of an error output in manifests and receipts; what processors failed has its own kinds. */
 export const ERROR_OUTPUT_KIND = 'error-output'
 
+/** Whether an output is of what processors failed. */
+export function isOfProcessors({
+  accounting,
+  kind,
+}: Pick<FrozenOutput, 'accounting' | 'kind'>): boolean {
+  return accounting === 'errored' && kind !== ERROR_OUTPUT_KIND
+}
+
 export interface ErrorOutputJob {
   readonly batch: SealedBatch
   /** As it was when the batch's names were fixed. */

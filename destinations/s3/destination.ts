@@ -50,7 +50,9 @@ export class S3Destination implements Destination {
   }
 
   partitioning(stream: DeliveryStream): PartitionRules | undefined {
-    return planPartitioning(stream, (key) => this.#objectStore.takesKey?.(key) ?? true)
+    const [main] = this.#plan(stream)
+    assert(main !== undefined, 'a stream has a main object')
+    return planPartitioning(stream, main, (key) => this.#objectStore.takesKey?.(key) ?? true)
   }
 
   /** The object store is not ours to close. */

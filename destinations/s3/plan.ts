@@ -28,14 +28,18 @@ export function planOutputs(stream: DeliveryStream): readonly ObjectPlan[] {
   return [main, backup]
 }
 
-/** @returns undefined where dynamic partitioning is off */
+/**
+ * @param main the first of the stream's plans
+ * @returns undefined where dynamic partitioning is off
+ */
 export function planPartitioning(
   stream: DeliveryStream,
+  main: ObjectPlan,
   takesKey: (key: string) => boolean,
 ): PartitionRules | undefined {
   if (processingPlan(stream.destination)?.partitioned !== true) return undefined
   const rules = prefixRules(stream.destination as ExtendedS3Configuration)
-  return partitionRules(planMain(stream), rules, takesKey)
+  return partitionRules(main, rules, takesKey)
 }
 
 function planMain(stream: DeliveryStream): ObjectPlan {

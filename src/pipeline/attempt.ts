@@ -12,6 +12,11 @@ import type { BatchSource } from './processed-batch.ts'
 
 const TELLING_COUNT_MIN = 10
 const MOSTLY = 0.9
+/**
+ * So many batches in a row may go nearly whole to the error output; the next one that would brakes the
+ * stream, for the fault is likely to be in the configuration and not in the records.
+ */
+const REFUSED_IN_A_ROW_MAX = 2
 
 export class Attempt {
   readonly claimed: ClaimedBatch
@@ -115,6 +120,11 @@ export class Attempt {
       processing?.failedCount ?? 0,
       accepted.recordCount + (processing?.madeCount ?? 0),
     )
+  }
+
+  /** The batches before it were refused nearly whole. */
+  get othersWereRefused(): boolean {
+    return this.claimed.refusedInARow >= REFUSED_IN_A_ROW_MAX
   }
 
   get hasFrozenErrors(): boolean {

@@ -4,7 +4,7 @@ import type { BatchStore } from '../batch-store.ts'
 import type { Claim, DeliveryQueue, Failure, Retry } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import type { DestinationType } from '../destination.ts'
-import { ERROR_OUTPUT_KIND } from '../error-output.ts'
+import { isOfProcessors } from '../error-output.ts'
 import type { Execution } from '../processor.ts'
 import type { Receipt } from '../receipt.ts'
 import type { Ledger } from './ledger.ts'
@@ -182,9 +182,9 @@ export class LocalDeliveryHost implements DeliveryHost {
 function processingOf({ outputs }: Receipt, streamName: string): ProcessingObservation {
   const failedCounts = new Map<string, number>()
   let succeededCount = 0
-  for (const { kind, accounting, recordCount } of outputs) {
-    const isOfProcessors = accounting === 'errored' && kind !== ERROR_OUTPUT_KIND
-    if (isOfProcessors) failedCounts.set(kind, recordCount)
+  for (const output of outputs) {
+    const { kind, accounting, recordCount } = output
+    if (isOfProcessors(output)) failedCounts.set(kind, recordCount)
     else if (accounting !== 'copy') succeededCount += recordCount
   }
   return { streamName, succeededCount, failedCounts }

@@ -61,12 +61,6 @@ export interface DeliveryOptions {
   readonly logger: Logger
 }
 
-/**
- * So many batches in a row may go nearly whole to the error output; the next one that would brakes the
- * stream, for the fault is likely to be in the configuration and not in the records.
- */
-const REFUSED_IN_A_ROW_MAX = 2
-
 export class Delivery {
   readonly #options: DeliveryOptions
   readonly #lanes: ClaimLanes
@@ -124,10 +118,8 @@ export class Delivery {
       })
     const concerned = processing.concerns(stream)
     attempt.processed(await (concerned ? this.#lanes.process(claim, process) : process()))
-    if (!attempt.isMostlyFailed) return frozen
-    attempt.mostlyRefused = true
-    const isLikelyToGoOn = attempt.claimed.refusedInARow >= REFUSED_IN_A_ROW_MAX
-    if (isLikelyToGoOn && frozen === undefined) {
+    attempt.mostlyRefused = attempt.isMostlyFailed
+    if (attempt.isMostlyFailed && attempt.othersWereRefused && frozen === undefined) {
       await contents.unstage(batch)
       throw mostlyRefused(attempt, attempt.source.processing?.lastFailure)
     }
@@ -178,13 +170,10 @@ export class Delivery {
       aborted,
     })
     const failure = await outputs.run()
-    if (attempt.isMostlyRefused) {
-      attempt.mostlyRefused = true
-      const isLikelyToGoOn = attempt.claimed.refusedInARow >= REFUSED_IN_A_ROW_MAX
-      if (isLikelyToGoOn && !attempt.hasFrozenErrors) {
-        attempt.reprieve()
-        throw mostlyRefused(attempt, attempt.lastFailure)
-      }
+    attempt.mostlyRefused ||= attempt.isMostlyRefused
+    if (attempt.isMostlyRefused && attempt.othersWereRefused && !attempt.hasFrozenErrors) {
+      attempt.reprieve()
+      throw mostlyRefused(attempt, attempt.lastFailure)
     }
     const isOver = this.#remainingMs(attempt) === 0
     if (isOver && failure?.brake !== true && !aborted.aborted) {

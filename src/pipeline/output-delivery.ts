@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { BatchReading } from '../batch-store.ts'
-import type { Destination, RecordFailure } from '../destination.ts'
-import type { DeliveryError } from '../destination.ts'
+import type { DeliveryError, Destination, RecordFailure } from '../destination.ts'
 import type { ErrorOutput } from '../error-output.ts'
 import type { Attempt } from './attempt.ts'
 import { asDeliveryError, checkStillWhole } from './delivery-failure.ts'
@@ -86,8 +85,8 @@ export class OutputDelivery {
 
   /** Those that need earlier ones are never begun beside them: their destinations have one lane. */
   #mayBegin({ output }: OutputState, index: number): boolean {
-    const earlier = this.#options.attempt.outputs.slice(0, output.needsEarlier === true ? index : 0)
-    return earlier.every(({ isDone }) => isDone)
+    if (output.needsEarlier !== true) return true
+    return this.#options.attempt.outputs.slice(0, index).every(({ isDone }) => isDone)
   }
 
   async #deliver(state: OutputState): Promise<readonly RecordFailure[]> {

@@ -9,8 +9,7 @@ import type { SealedBatch } from '../batch.ts'
 import type { BatchContents, BatchReading, StoredChunk } from '../batch-store.ts'
 import type { Failure } from '../delivery-queue.ts'
 import type { Partition, ProcessedBatch } from '../destination.ts'
-import type { OrdinalRange } from '../manifest.ts'
-import type { ProcessingSummary } from '../manifest.ts'
+import type { OrdinalRange, ProcessingSummary } from '../manifest.ts'
 import { RecordSet } from '../record-set.ts'
 import type { StagedBatch } from '../staging.ts'
 import { chunksOf } from './processed-index.ts'
@@ -60,6 +59,8 @@ export class StagedSource implements BatchSource {
   readonly accepted: SealedBatch
   readonly processing: SourceProcessing
   readonly #index: ProcessedIndex
+  /** Records have the ordinals that they were accepted with. */
+  readonly #keepsOrdinals: boolean
   readonly #staged: StagedBatch
   readonly #memory = new BufferPool()
 
@@ -67,13 +68,14 @@ export class StagedSource implements BatchSource {
     const index = JSON.parse(staged.index.toString()) as ProcessedIndex
     assert.equal(index.batchId, accepted.batchId, 'what is staged is of its own batch')
     this.#index = index
+    this.#keepsOrdinals = index.summary.order === 'kept'
     this.#staged = staged
     this.accepted = accepted
     const recordCount = sum(index.partitions.map((partition) => partition.recordCount))
     this.batch = {
       ...accepted,
       recordCount,
-      ordinalEnd: index.keepsOrdinals ? ordinalEndOf(accepted) : recordCount,
+      ordinalEnd: this.#keepsOrdinals ? ordinalEndOf(accepted) : recordCount,
       dataBytes: sum(index.partitions.map(({ dataBytes }) => dataBytes)),
     }
     const { droppedCount, madeCount, quarantinedCount, lastFailure, summary } = index
@@ -84,7 +86,7 @@ export class StagedSource implements BatchSource {
       failedCount: sum(index.errors.map(({ recordCount }) => recordCount)),
       lastFailure,
       summary,
-      absent: index.keepsOrdinals ? absentOf(summary, ordinalEndOf(accepted)) : undefined,
+      absent: this.#keepsOrdinals ? absentOf(summary, ordinalEndOf(accepted)) : undefined,
       errors: index.errors.map(({ errorOutputType, recordCount, blocks }) => ({
         errorOutputType,
         recordCount,
@@ -119,7 +121,7 @@ export class StagedSource implements BatchSource {
     let firstOrdinal = 0
     for (const partition of this.#index.partitions) {
       const end = firstOrdinal + partition.recordCount
-      const isWanted = this.#index.keepsOrdinals || (firstOrdinal < to && end > from)
+      const isWanted = this.#keepsOrdinals || (firstOrdinal < to && end > from)
       if (isWanted) yield* this.#chunks(partition, firstOrdinal, { from, to })
       firstOrdinal = end
     }
@@ -131,7 +133,7 @@ export class StagedSource implements BatchSource {
     firstOrdinal: number,
     { from, to }: OrdinalRange = { from: 0, to: Infinity },
   ): AsyncGenerator<StoredChunk> {
-    const { keepsOrdinals } = this.#index
+    const keepsOrdinals = this.#keepsOrdinals
     let ordinal = firstOrdinal
     for (const [block, recordCount, lastOrdinal] of partition.blocks) {
       const end = keepsOrdinals ? lastOrdinal + 1 : ordinal + recordCount

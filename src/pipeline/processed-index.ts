@@ -10,7 +10,7 @@
  * The records of a partition lie in several blocks where the batch is larger than what is gathered in
  * memory. Where each accepted record is still one record or none, in their order, they keep their
  * ordinals, with gaps. Otherwise (split, merged, partitioned) they are numbered anew from 0, partition by
- * partition in the order of this index, and the ordinals in the blocks mean nothing.
+ * partition in the order of this index, and the ordinals in the blocks mean nothing. Which it is, `summary.order` says.
  */
 import { strict as assert } from 'node:assert'
 import type { Json } from '../base/json.ts'
@@ -24,8 +24,6 @@ export interface ProcessedIndex {
   readonly batchId: BatchId
   /** Of the stream whose processors ran: under another version, what is staged is worth nothing. */
   readonly versionId: number
-  /** Records have the ordinals that they were accepted with. */
-  readonly keepsOrdinals: boolean
   /** Without dynamic partitioning all records are in one partition, which has no keys. */
   readonly partitioned: boolean
   readonly partitions: readonly IndexedPartition[]

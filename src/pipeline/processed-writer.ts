@@ -1,14 +1,14 @@
 import { strict as assert } from 'node:assert'
 import type { Json } from '../base/json.ts'
+import { ordinalEndOf } from '../batch.ts'
 import type { SealedBatch } from '../batch.ts'
 import type { Failure } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
+import type { ProcessingSummary } from '../manifest.ts'
 import { NO_PARTITION_KEYS } from '../partition.ts'
 import type { PartitionKeys } from '../partition.ts'
 import { errorLine } from '../processors/error-lines.ts'
 import type { ErrorOutputType, ProcessingFailure, ProcessingRecord } from '../processor.ts'
-import { ordinalEndOf } from '../batch.ts'
-import type { ProcessingSummary } from '../manifest.ts'
 import { RecordSet } from '../record-set.ts'
 import type { StagingWriter } from '../staging.ts'
 import type { IndexedBlock, ProcessedIndex } from './processed-index.ts'
@@ -146,7 +146,6 @@ export class ProcessedWriter {
     const index: ProcessedIndex = {
       batchId: batch.batchId,
       versionId: stream.versionId,
-      keepsOrdinals: this.#keepsOrdinals,
       partitioned,
       partitions: this.#partitions.map(({ keys, ...partition }) => ({
         ...partition,

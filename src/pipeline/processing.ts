@@ -18,6 +18,7 @@ import type {
 import { openProcessors } from '../processors/index.ts'
 import type { ProcessorTools, Stage } from '../processors/index.ts'
 import { processingPlan } from '../processors/processing-plan.ts'
+import type { ProcessingPlan } from '../processors/processing-plan.ts'
 import { StagingDamaged } from '../staging.ts'
 import { acceptedBatch, StagedSource } from './processed-batch.ts'
 import type { BatchSource } from './processed-batch.ts'
@@ -62,10 +63,11 @@ export class Processing {
    */
   async source(request: ProcessingRequest): Promise<BatchSource> {
     const { batch, stream } = request
-    if (!this.concerns(stream)) return acceptedBatch(batch, this.#contents)
+    const plan = processingPlan(stream.destination)
+    if (plan === undefined) return acceptedBatch(batch, this.#contents)
     const found = await this.#staged(request)
     if (found !== undefined) return found
-    await this.#process(request)
+    await this.#process(request, plan)
     const made = await this.#staged(request)
     if (made === undefined) throw new StagingDamaged('Cannot find what was staged just now')
     return made
@@ -91,10 +93,8 @@ export class Processing {
     }
   }
 
-  async #process(request: ProcessingRequest): Promise<void> {
+  async #process(request: ProcessingRequest, plan: ProcessingPlan): Promise<void> {
     const { batch, stream, partitions, signal } = request
-    const plan = processingPlan(stream.destination)
-    if (plan === undefined) return
     const stages = openProcessors(plan, partitions, this.#tools).map(this.#watch)
     const staging = await this.#contents.stage(batch)
     try {

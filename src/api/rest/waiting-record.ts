@@ -4,10 +4,9 @@ import type { QueuedBatch } from '../../delivery-queue.ts'
 import { ERROR_OUTPUT_KIND } from '../../error-output.ts'
 import { ManifestDamaged } from '../../manifest.ts'
 import type { FrozenOutput, Manifest } from '../../manifest.ts'
-import { RecordSet } from '../../record-set.ts'
 import type { ApiContext } from '../context.ts'
 import { describeFailure } from './stream-status.ts'
-import { isPlaced } from './whereabouts.ts'
+import { holds, isPlaced } from './whereabouts.ts'
 
 export async function describeWaiting(
   queued: QueuedBatch,
@@ -79,8 +78,4 @@ function describeOutput(output: FrozenOutput, ordinal: number): JsonObject {
     State: holds(progress.unknown, ordinal) ? 'unknown' : 'waiting',
     ...describeFailure(progress.lastFailure),
   }
-}
-
-function holds(records: string | undefined, ordinal: number): boolean {
-  return records !== undefined && RecordSet.parse(records).has(ordinal)
 }

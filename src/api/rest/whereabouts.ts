@@ -1,4 +1,4 @@
-import { ERROR_OUTPUT_KIND } from '../../error-output.ts'
+import { isOfProcessors } from '../../error-output.ts'
 import type { ProcessingSummary } from '../../manifest.ts'
 import type { Receipt, ReceiptOutput } from '../../receipt.ts'
 import { encodeRecordId } from '../../record.ts'
@@ -46,11 +46,6 @@ function place(receipt: Receipt, ordinal: number): Whereabouts {
   return { state, outputs, recordId: encodeRecordId(receipt.batchId, ordinal) }
 }
 
-/** Outputs of what processors failed have kinds of their own. */
-function isOfProcessors({ accounting, kind }: ReceiptOutput): boolean {
-  return accounting === 'errored' && kind !== ERROR_OUTPUT_KIND
-}
-
-function holds(records: string | undefined, ordinal: number): boolean {
+export function holds(records: string | undefined, ordinal: number): boolean {
   return records !== undefined && RecordSet.parse(records).has(ordinal)
 }
