@@ -7,6 +7,7 @@
  *   npm run bench -- --records 100000  fewer records a row
  *   npm run bench -- --only gzip       rows whose name contains the word
  *   npm run bench -- --only processing           each kind of processing, against none
+ *   npm run bench -- --only redis                the Redis backend, beside the embedded one
  *   npm run bench -- --only destinations         each destination before its server
  *   npm run bench -- --only destinations:splunk  one of them
  */
@@ -19,6 +20,7 @@ import { DESTINATIONS, measureDestination } from './destination-rows.ts'
 import type { DestinationRow, Drain } from './destination-rows.ts'
 import { measureMoto } from './moto.ts'
 import { measureProcessing } from './processing-rows.ts'
+import { measureBackends, measureWorkers } from './redis-rows.ts'
 import { measureService } from './service-row.ts'
 import type { Row, ServicePlan } from './service-row.ts'
 
@@ -66,7 +68,41 @@ if (chosen('moto')) {
 }
 if (chosen('backlog')) await printBacklog(Number(values['backlog-gib']))
 await printProcessing()
+if (chosen('redis')) await printRedis()
 await printDestinations()
+
+async function printRedis(): Promise<void> {
+  print('')
+  print(
+    '| backend | records/s accepted | records/s delivered | CPU-s/M | ratio | CPU-s/M of Redis | RSS MiB |',
+  )
+  print('|---|---|---|---|---|---|---|')
+  for (const compression of ['GZIP', 'ZSTD'] as const) {
+    for (const row of (await measureBackends(compression, recordCount)) ?? []) {
+      const { name, acceptedPerSecond, deliveredPerSecond, memoryPeakMiB } = row
+      const rates = [acceptedPerSecond, deliveredPerSecond].map((rate) => rate.toFixed(0))
+      const costs = [row.cpuSecondsPerMillion, row.ratio, row.redisCpuSecondsPerMillion]
+      const cells = [
+        name,
+        ...rates,
+        ...costs.map((cost) => cost.toFixed(2)),
+        memoryPeakMiB.toFixed(0),
+      ]
+      print(`| ${cells.join(' | ')} |`)
+    }
+  }
+  print('')
+  print('| workers | records/s delivered | CPU-s/M | CPU-s/M of Redis | idle |')
+  print('|---|---|---|---|---|')
+  const rows = await measureWorkers([1, 2, 4], recordCount)
+  if (rows === undefined) print('LEFT OUT: no Redis or no S3 server could be had')
+  for (const { workerCount, deliveredPerSecond, idleShare, ...costs } of rows ?? []) {
+    const { cpuSecondsPerMillion, redisCpuSecondsPerMillion } = costs
+    const figures = [cpuSecondsPerMillion, redisCpuSecondsPerMillion].map((cost) => cost.toFixed(2))
+    const cells = [workerCount, deliveredPerSecond.toFixed(0), ...figures]
+    print(`| ${cells.join(' | ')} | ${(idleShare * 100).toFixed(0)} % |`)
+  }
+}
 
 async function printProcessing(): Promise<void> {
   const isChosen = (name: string): boolean => chosen(`processing: ${name}`)

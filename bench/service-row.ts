@@ -120,13 +120,13 @@ export async function createStreams(
   return names
 }
 
-interface Totals {
+export interface Totals {
   readonly delivered: number
   readonly pending: number
 }
 
 /** The books of all streams together. */
-async function totals(
+export async function totals(
   service: ServiceUnderTest,
   { signed }: Pick<ServicePlan, 'signed'>,
   streamNames: readonly string[],
@@ -143,7 +143,7 @@ async function totals(
 }
 
 /** Flushes all streams; resolves when nothing is pending. */
-async function delivered(
+export async function delivered(
   service: ServiceUnderTest,
   plan: Pick<ServicePlan, 'signed'>,
   streamNames: readonly string[],

@@ -10,22 +10,34 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export const ACCESS_KEY = 'AKIDBENCH:bench-secret'
 
+export type Role = 'serve' | 'api' | 'worker'
+
 /** Standpipe as a user runs it, in a process of its own, with a data directory of its own. */
 export class ServiceUnderTest {
   readonly port: number
   readonly dataDir: string
   readonly #environment: Record<string, string>
+  readonly #role: Role
   #child: ChildProcess | undefined
 
-  private constructor(port: number, dataDir: string, environment: Record<string, string>) {
+  private constructor(
+    port: number,
+    dataDir: string,
+    environment: Record<string, string>,
+    role: Role,
+  ) {
     this.port = port
     this.dataDir = dataDir
     this.#environment = environment
+    this.#role = role
   }
 
-  static async create(environment: Record<string, string> = {}): Promise<ServiceUnderTest> {
+  static async create(
+    environment: Record<string, string> = {},
+    role: Role = 'serve',
+  ): Promise<ServiceUnderTest> {
     const dataDir = await mkdtemp(join(tmpdir(), 'standpipe-bench-'))
-    return new ServiceUnderTest(await freePort(), dataDir, environment)
+    return new ServiceUnderTest(await freePort(), dataDir, environment, role)
   }
 
   get pid(): number {
@@ -36,7 +48,7 @@ export class ServiceUnderTest {
   async start(): Promise<number> {
     const started = performance.now()
     const bin = new URL('../bin/standpipe.js', import.meta.url).pathname
-    this.#child = spawn(process.execPath, [bin, 'serve'], {
+    this.#child = spawn(process.execPath, [bin, this.#role], {
       env: {
         PATH: process.env['PATH'] ?? '',
         STANDPIPE_LISTEN: `127.0.0.1:${this.port}`,

@@ -1,6 +1,6 @@
 /**
- * Where batches live between the 200 and the receipt. Two implementations: embedded (files) and,
- * later, Redis; one contract suite runs over both (test/contracts/batch-store.ts).
+ * Where batches live between the 200 and the receipt. Two implementations: embedded (files) and Redis;
+ * one contract suite runs over both (test/contracts/batch-store.ts).
  */
 import type { BatchId, Chunk, SealedBatch, SealReason } from './batch.ts'
 import type { Manifest, OrdinalRange } from './manifest.ts'
@@ -18,6 +18,8 @@ export interface AppendTarget {
    * none: an append under another than the open batch's seals that first.
    */
   readonly dataKey?: DataKey
+  /** Over how many lanes the stream is spread, where a store has several; absent: one. */
+  readonly laneCount?: number
 }
 
 /** A stream's data key: the plain key for use, and the wrapped form that is stored beside the data. */
@@ -68,8 +70,11 @@ export interface StoreUsage {
   readonly accepting: boolean
 }
 
+/** A batch that is not announced as sealed yet. */
 export interface OpenBatch {
   readonly batchId: BatchId
+  /** `sealing`: it takes no more chunks. */
+  readonly state: 'open' | 'sealing'
   readonly recordCount: number
   readonly dataBytes: number
   readonly firstArrivalMs: number
@@ -105,10 +110,8 @@ export interface BatchStore extends BatchContents {
   sealDue(monotonicMs: number): Promise<void>
   /** When the next open batch is due, in monotonic ms; undefined when none is open. */
   nextDueMs(): number | undefined
-  /** What the stream's open batch holds. */
-  openBatch(streamId: string): OpenBatch | undefined
-  /** Batches that take no more chunks and whose seal is not announced yet, oldest first. */
-  sealingBatches(streamId: string): readonly OpenBatch[]
+  /** What of a stream is not sealed yet, oldest first. */
+  openBatches(streamId: string): Promise<readonly OpenBatch[]>
   /** All sealed batches, oldest first within a stream; streams the store, never loads it. */
   list(): AsyncIterable<SealedBatch>
   /** Removes a batch whose receipt is durable. Removing twice is harmless. */
@@ -133,9 +136,15 @@ export interface BatchContents extends Staging {
    * @throws ManifestDamaged
    */
   manifest(batch: SealedBatch): Promise<Manifest | undefined>
-  /** Makes the manifest durable; replaces an earlier one. */
+  /**
+   * Makes the manifest durable; replaces an earlier one.
+   * @throws ClaimLost
+   */
   freeze(batch: SealedBatch, manifest: Manifest): Promise<void>
-  /** Removes the manifest, durably. */
+  /**
+   * Removes the manifest, durably.
+   * @throws ClaimLost
+   */
   thaw(batch: SealedBatch): Promise<void>
 }
 

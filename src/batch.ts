@@ -84,6 +84,18 @@ export interface SealedBatch {
   readonly lastArrivalMs: number
   readonly sealedAtMs: number
   readonly sealReason: SealReason
+  /** Which of the stream's lanes it is in, where a store spreads a stream; absent: the first. */
+  readonly lane?: number
+  /**
+   * Token of the claim under which it is worked on; absent: none. Where other processes may claim it
+   * too, what is done to it under a claim that is lost is refused (ClaimLost).
+   */
+  readonly heldBy?: string
+}
+
+/** Another process has claimed the batch since; whoever gets this lets go of it. */
+export class ClaimLost extends Error {
+  override readonly name = 'ClaimLost'
 }
 
 /** One more than the highest ordinal of a record in the batch. */

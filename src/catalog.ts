@@ -1,6 +1,6 @@
 /**
  * What Standpipe knows besides the records: delivery streams, receipts and books. Two
- * implementations: embedded (node:sqlite) and, later, Redis; one contract suite runs over both.
+ * implementations: embedded (node:sqlite) and Redis; one contract suite runs over both.
  */
 import type { BatchId, SealedBatch } from './batch.ts'
 import type { DeliveryStream } from './delivery-stream.ts'
@@ -36,6 +36,11 @@ export interface KnownReplayedPart extends ReplayedPart {
 export interface Catalog {
   /** All streams, by name. */
   streams(): Promise<readonly DeliveryStream[]>
+  /**
+   * Calls `changed` within a second of each change to the streams that another process makes, and
+   * perhaps at other times, until the signal aborts. When it rejects it is called again after a moment.
+   */
+  watchStreams(changed: () => Promise<void>, signal: AbortSignal): void
   /** @throws CatalogConflict when a stream of that name exists */
   createStream(stream: DeliveryStream): Promise<void>
   /**
@@ -54,8 +59,10 @@ export interface Catalog {
   /**
    * Enters a receipt, in one transaction with the books. A second receipt for a batch is ignored. A
    * batch not yet entered as accepted is entered now. Durable when it resolves.
+   * @param batch as it was claimed
+   * @throws ClaimLost
    */
-  recordReceipt(receipt: Receipt): Promise<void>
+  recordReceipt(receipt: Receipt, batch?: SealedBatch): Promise<void>
   receipt(batchId: BatchId): Promise<Receipt | undefined>
   /** The stream's latest receipts, newest first. */
   latestReceipts(streamId: string, limit: number): Promise<readonly Receipt[]>
@@ -64,8 +71,12 @@ export interface Catalog {
   /** Forgets receipts delivered before `deliveredBeforeMs`. */
   pruneReceipts(deliveredBeforeMs: number): Promise<void>
 
-  /** Enters a part whose batch is about to be made. Durable when it resolves. */
-  recordReplay(part: ReplayedPart): Promise<void>
+  /**
+   * Enters a part whose batch is about to be made. Durable when it resolves.
+   * @param knownCount parts of the source that the caller has seen in the stream
+   * @throws CatalogConflict when there are others: somebody else replays it
+   */
+  recordReplay(part: ReplayedPart, knownCount: number): Promise<void>
   replayedPart(batchId: BatchId): Promise<KnownReplayedPart | undefined>
   /** The parts of a source that a stream has, in the order in which they were entered. */
   replayedParts(streamId: string, source: string): Promise<readonly KnownReplayedPart[]>

@@ -66,6 +66,7 @@ export interface QueuedBatch {
   readonly lastFailure: Failure | undefined
 }
 
+/** What is said of a claim that its holder has lost, or that has ended, changes nothing. */
 export interface DeliveryQueue {
   enqueue(batch: SealedBatch): Promise<void>
   /**
@@ -77,6 +78,8 @@ export interface DeliveryQueue {
   complete(claim: Claim): Promise<void>
   retry(claim: Claim, retry: Retry): Promise<void>
   park(claim: Claim, failure: Failure): Promise<void>
+  /** Gives a batch back untried: it is due again, and neither it nor its stream has failed. */
+  release(claim: Claim): Promise<void>
   /**
    * The claim takes long for something outside, such as a function that is slow or hangs: it counts no
    * more among the claims that are limited, and its holder bounds how many such claims it has. Until it

@@ -58,6 +58,16 @@ export interface DeliveryStream {
   readonly destination: JsonObject
 }
 
+/** Tag that spreads a hot stream over several lanes of a Redis backend (an extension). */
+export const LANES_TAG = 'standpipe:Lanes'
+export const LANE_COUNT_MAX = 16
+
+/** Over how many lanes the stream is spread: 1, unless its tag says otherwise. */
+export function laneCount(stream: DeliveryStream): number {
+  const count = Number(stream.tags.find((tag) => tag.Key === LANES_TAG)?.Value)
+  return Number.isInteger(count) && count > 0 ? Math.min(count, LANE_COUNT_MAX) : 1
+}
+
 /** A batch that could not be delivered for this long is parked; AWS keeps DirectPut data 24 h. */
 export const RETENTION_HOURS_DEFAULT = 24
 /** Tag by which any AWS client sets a stream's retention (an extension). */

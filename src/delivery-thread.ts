@@ -5,12 +5,15 @@ import { openDestinations } from '../destinations/index.ts'
 import type { Backoff } from './base/backoff.ts'
 import { BufferPool } from './base/buffer-pool.ts'
 import { systemClock } from './base/clock.ts'
-import type { KeyRing } from './batch-store.ts'
+import type { Clock } from './base/clock.ts'
+import type { Logger } from './base/logger.ts'
+import type { BatchContents, KeyRing } from './batch-store.ts'
 import { BatchFileContents } from './embedded/batch-contents.ts'
 import { LocalKeyRing, NO_KEYS } from './embedded/local-key-ring.ts'
 import { nodeFileSystem } from './embedded/node-file-system.ts'
-import { PortDeliveryHost } from './embedded/port-delivery-host.ts'
+import { PortDeliveryHost } from './threads/port-delivery-host.ts'
 import { StagedBytes } from './embedded/staged-bytes.ts'
+import type { ThreadContents } from './opened-backend.ts'
 import { ErrorObjects } from './objects/error-objects.ts'
 import { openObjectStore } from './objects/object-store-place.ts'
 import type { ObjectStorePlace } from './objects/object-store-place.ts'
@@ -23,17 +26,13 @@ import { HostConnections } from './settings/host-connections.ts'
 import type { ConnectionsData } from './settings/host-connections.ts'
 
 export interface DeliveryThreadData {
-  readonly dataDirectory: string
+  readonly contents: ThreadContents
   readonly spoolDirectory: string
   /** Wrapping keys as in the settings; absent: no stream is encrypted. */
   readonly sseKey: string | undefined
   readonly objectStore: ObjectStorePlace
   readonly connections: ConnectionsData
   readonly processors: ProcessorSettings
-  /** What the node's store counts in (StagedBytes). */
-  readonly stagedBytes: SharedArrayBuffer
-  /** Half of what puts leave free: processing goes on where they are refused. */
-  readonly stagingFreeBytesMin: number
   readonly claimsMax: number
   readonly backoff: Backoff
 }
@@ -55,15 +54,9 @@ async function run(data: DeliveryThreadData): Promise<void> {
   const connections = new HostConnections(data.connections)
   const context = { objectStore, objectReader: objectStore, connections, clock, logger }
   const destinations = openDestinations(context)
-  const contents = new BatchFileContents({
-    dataDirectory: data.dataDirectory,
-    fileSystem: nodeFileSystem,
-    keyRing: openKeyRing(data.sseKey),
-    clock,
-    logger,
-    stagedBytes: new StagedBytes(data.stagedBytes),
-    stagingFreeBytesMin: data.stagingFreeBytesMin,
-  })
+  await using resources = new AsyncDisposableStack()
+  const keyRing = openKeyRing(data.sseKey)
+  const contents = await openContents(data.contents, { keyRing, clock, logger }, resources)
   await using tools = openProcessorTools(data.processors, clock, logger)
   const delivery = new Delivery({
     host,
@@ -84,6 +77,33 @@ async function run(data: DeliveryThreadData): Promise<void> {
   await Promise.all([...destinations.values()].map((destination) => destination.close()))
   await objectStore.close()
   host.close()
+}
+
+interface ContentsContext {
+  readonly keyRing: KeyRing
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+async function openContents(
+  contents: ThreadContents,
+  { keyRing, clock, logger }: ContentsContext,
+  resources: AsyncDisposableStack,
+): Promise<BatchContents> {
+  if (contents.kind === 'redis') {
+    const { openRedisContents } = await import('./redis-contents.ts')
+    return openRedisContents(contents, { keyRing, clock, logger }, resources)
+  }
+  const { dataDirectory, stagedBytes, stagingFreeBytesMin } = contents
+  return new BatchFileContents({
+    dataDirectory,
+    fileSystem: nodeFileSystem,
+    keyRing,
+    clock,
+    logger,
+    stagedBytes: new StagedBytes(stagedBytes),
+    stagingFreeBytesMin,
+  })
 }
 
 function openKeyRing(sseKey: string | undefined): KeyRing {

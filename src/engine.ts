@@ -1,17 +1,18 @@
 /**
- * Composition root, first half: puts the rooms together on a data directory and recovers what an
- * earlier process left. Nothing runs yet; service.ts starts and stops it.
+ * Composition root, first half: puts the rooms together on a backend, and recovers what an earlier
+ * process left. Nothing runs yet; service.ts starts and stops it.
  */
 import { join } from 'node:path'
 import { destinationTypes } from '../destinations/index.ts'
 import { AccessKeys } from './api/access-keys.ts'
 import type { ApiContext } from './api/context.ts'
+import { ApiError } from './api/exceptions.ts'
 import { declareStream } from './api/operations/declare-stream.ts'
 import { finishDeletions } from './api/operations/delete-delivery-stream.ts'
 import { operations } from './api/operations/index.ts'
 import { RequestHandler } from './api/request-handler.ts'
 import { metricsRoute } from './api/rest/metrics.ts'
-import { routes } from './api/rest/index.ts'
+import { healthRoutes, routes } from './api/rest/index.ts'
 import { BufferPool } from './base/buffer-pool.ts'
 import type { Clock } from './base/clock.ts'
 import type { JsonObject } from './base/json.ts'
@@ -23,22 +24,18 @@ import { BatchIds } from './batch.ts'
 import { ConfigurationError } from './destination.ts'
 import { DeferredExplainer } from './deferred-explainer.ts'
 import { AuditFile } from './embedded/audit-file.ts'
-import { BatchFiles } from './embedded/batch-files.ts'
 import { DataLock } from './embedded/data-lock.ts'
 import { LocalKeyRing, NO_KEYS } from './embedded/local-key-ring.ts'
-import { LocalQueue } from './embedded/local-queue.ts'
-import { nodeFileSystem } from './embedded/node-file-system.ts'
-import { SqliteCatalog } from './embedded/sqlite-catalog.ts'
-import { StagedBytes } from './embedded/staged-bytes.ts'
+import { openEmbeddedBackend } from './embedded-backend.ts'
 import { LocalFunctionReports } from './functions/function-reports.ts'
 import { sweepPartialObjects } from './objects/folder-object-store.ts'
 import { openObjectStore } from './objects/object-store-place.ts'
 import type { ObjectStorePlace } from './objects/object-store-place.ts'
 import { sweepSpools } from './objects/spool.ts'
-import { enqueueBacklog, enqueueRecovered } from './pipeline/backlog.ts'
+import { CLAIMS_PER_THREAD } from './opened-backend.ts'
+import type { OpenedBackend, Role } from './opened-backend.ts'
 import { LocalDeliveryHost } from './pipeline/delivery-host.ts'
 import { Intake } from './pipeline/intake.ts'
-import { Ledger } from './pipeline/ledger.ts'
 import { checkProcessing } from './pipeline/processing-check.ts'
 import { StreamRegistry } from './pipeline/stream-registry.ts'
 import { streamSamples } from './pipeline/stream-samples.ts'
@@ -46,12 +43,9 @@ import { openProcessorTools, processorSettings } from './processor-tools.ts'
 import { LocalReplays } from './replay/local-replays.ts'
 import type { ObjectStoreChoice, Settings } from './settings.ts'
 
-/** Batches that a worker thread has in hand at once; most of them wait for the network. */
-const CLAIMS_PER_THREAD = 8
-const BATCHES_MAX = 200_000
-
 export interface EngineOptions {
   readonly settings: Settings
+  readonly role: Role
   readonly objectStore: ObjectStoreChoice
   readonly clock: Clock
   readonly logger: Logger
@@ -60,6 +54,7 @@ export interface EngineOptions {
 /** All that lives in this process, opened and recovered; nothing runs yet. */
 export interface Engine {
   readonly context: ApiContext
+  readonly backend: OpenedBackend
   readonly host: LocalDeliveryHost
   readonly threadData: DeliveryThreadData
   readonly handler: RequestHandler
@@ -67,7 +62,7 @@ export interface Engine {
 
 /** Opens everything; what must be closed again goes to `resources`, which closes in reverse. */
 export async function openEngine(
-  { settings, objectStore, clock, logger }: EngineOptions,
+  { settings, role, objectStore, clock, logger }: EngineOptions,
   resources: AsyncDisposableStack,
 ): Promise<Engine> {
   const { dataDir, sseKey } = settings
@@ -82,37 +77,27 @@ export async function openEngine(
   await sweepSpools(spoolDirectory)
   if (objectStore.kind === 'folder') await sweepPartialObjects(objectStore.place)
 
-  const catalog = openCatalog(join(dataDir, 'catalog.db'), clock)
-  resources.defer(() => catalog.close())
-  const queue = new LocalQueue({
-    clock,
-    claimsMax: settings.workers * CLAIMS_PER_THREAD,
-    streamClaimsMax: (settings.workers * CLAIMS_PER_THREAD) / 2,
-  })
-  resources.defer(() => queue.close())
-  const stagedBytes = new StagedBytes()
-  const store = await BatchFiles.open({
-    dataDirectory: dataDir,
-    fileSystem: nodeFileSystem,
-    keyRing: keyRing ?? NO_KEYS,
-    clock,
-    logger,
-    limits: {
-      quotaBytes: settings.diskQuotaBytes,
-      freeBytesMin: settings.freeBytesMin,
-      batchesMax: BATCHES_MAX,
+  // Loaded when it is asked for: BullMQ and the rest take a while.
+  const openBackend =
+    settings.backend === 'embedded'
+      ? openEmbeddedBackend
+      : (await import('./redis-backend.ts')).openRedisBackend
+  const backend = await openBackend(
+    {
+      settings,
+      role,
+      keyRing: keyRing ?? NO_KEYS,
+      clock,
+      logger,
+      registry: () => registry,
     },
-    stagedBytes,
-    onSealed: (batch) => {
-      void ledger.sealed(batch)
-      void queue.enqueue(batch)
-    },
-    onRecovered: (batch) =>
-      void enqueueRecovered(batch, { store, queue, catalog, ledger, registry, logger }),
-  })
-  resources.defer(() => store.close())
-  const ledger = new Ledger({ catalog, store, queue, logger })
+    resources,
+  )
+  const { catalog, store, queue, ledger } = backend
   const registry = await StreamRegistry.open(catalog)
+  const following = new AbortController()
+  resources.defer(() => following.abort())
+  registry.follow(logger, following.signal)
   const intake = new Intake({
     store,
     destinations: destinationTypes,
@@ -165,22 +150,23 @@ export async function openEngine(
     logger,
     metrics,
   }
-  await finishDeletions(context)
-  await declareStreams(settings, context)
-  await enqueueBacklog(context)
+  if (role !== 'worker') {
+    await finishDeletions(context)
+    await declareStreams(settings, context)
+  }
+  await backend.recover(context)
   return {
     context,
+    backend,
     host: new LocalDeliveryHost({
       ...context,
       onExecution: (streamName, execution) => functionReports.observe(streamName, execution),
     }),
     threadData: {
-      dataDirectory: dataDir,
+      contents: backend.contents,
       spoolDirectory,
       sseKey,
       objectStore: place,
-      stagedBytes: stagedBytes.memory,
-      stagingFreeBytesMin: Math.floor(settings.freeBytesMin / 2),
       connections,
       processors,
       claimsMax: CLAIMS_PER_THREAD,
@@ -188,23 +174,16 @@ export async function openEngine(
     },
     handler: new RequestHandler({
       context,
-      operations,
-      routes: [...routes, metricsRoute(metrics.contentType, () => metrics.text())],
+      operations: role === 'worker' ? new Map() : operations,
+      routes: [
+        ...(role === 'worker' ? healthRoutes : routes),
+        metricsRoute(metrics.contentType, () => metrics.text()),
+      ],
       accessKeys,
       allowedHosts: settings.insecureOpen ? 'any' : settings.allowedHosts,
       metricsToken: settings.metricsToken,
       audit,
     }),
-  }
-}
-
-function openCatalog(path: string, clock: Clock): SqliteCatalog {
-  try {
-    return SqliteCatalog.open({ path, clock })
-  } catch (error) {
-    // SQLite's own errors name no file.
-    if (!(error instanceof Error && 'errcode' in error)) throw error
-    throw new Error(`Cannot open the catalog ${path}: ${error.message}`, { cause: error })
   }
 }
 
@@ -221,7 +200,13 @@ async function declareStreams({ deliveryStreams }: Settings, context: ApiContext
         context.logger.error(fields, 'A declared stream names what is not there.')
       }
     }
-    const outcome = await declareStream({ ...context, checkProcessing }, properties)
+    const declaring = { ...context, checkProcessing }
+    const outcome = await declareStream(declaring, properties).catch(async (error: unknown) => {
+      // Another process of the same settings may have made it in this moment.
+      if (!(error instanceof ApiError && error.type === 'ResourceInUseException')) throw error
+      await context.registry.refresh()
+      return await declareStream(declaring, properties)
+    })
     context.logger.info({ deliveryStreamName: name, outcome }, 'A stream was declared.')
   }
 }

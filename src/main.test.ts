@@ -54,7 +54,17 @@ test('--version and --help answer on stdout', () => {
   })
   const help = standpipe(['--help'])
   expect(help.code).toBe(0)
-  for (const name of ['serve', 'streams', 'put', 'receipt', 'data', 'settings', 'demo']) {
+  for (const name of [
+    'serve',
+    'api',
+    'worker',
+    'streams',
+    'put',
+    'receipt',
+    'data',
+    'settings',
+    'demo',
+  ]) {
     expect(help.stdout).toContain(`standpipe ${name}`)
     expect(standpipe([name, '--help'])).toMatchObject({ code: 0, stderr: '' })
   }
@@ -66,7 +76,12 @@ test.each([
   [['serve', '--lisen=x'], 'Cannot use --lisen: no such flag (did you mean --listen?)\n'],
   [['serve', 'now'], 'Cannot run: "now" is too much\n'],
   [['serve', '--listen', '0.0.0.0:0'], /^Cannot listen on 0\.0\.0\.0:0 without access keys: .*\n$/],
-  [['serve', '--backend', 'redis://r'], /^Cannot use a Redis backend: .*\n$/],
+  [['serve', '--backend', 'redis:/r'], /^Cannot use backend: it must be embedded, or a URL .*\n$/],
+  [['api'], /^Cannot run api: the backend is embedded; .*\n$/],
+  [
+    ['worker', '--backend', 'redis://r'],
+    /^Cannot run worker with local folders for buckets, .*\n$/,
+  ],
   [['settings', '--workers=many'], /^Cannot use --workers: must be a whole number.*\n$/],
 ])('%j ends with 2 and one line', (words, message) => {
   const { code, stdout, stderr } = standpipe(words)

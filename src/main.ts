@@ -10,8 +10,11 @@ import { SettingsError } from './settings.ts'
 /** Each is loaded when it is called for, so that `put` does not wait for the service's modules. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./cli/serve.ts')).serve,
+  api: async () => (await import('./cli/serve.ts')).api,
+  worker: async () => (await import('./cli/serve.ts')).worker,
   streams: async () => (await import('./cli/streams.ts')).streams,
   put: async () => (await import('./cli/put.ts')).put,
+  tail: async () => (await import('./cli/tail.ts')).tail,
   receipt: async () => (await import('./cli/receipt.ts')).receipt,
   explain: async () => (await import('./cli/explain.ts')).explain,
   functions: async () => (await import('./cli/functions.ts')).functions,

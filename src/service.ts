@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { ApiServer } from './api/server.ts'
 import { parseHostAndPort } from './base/network-address.ts'
-import { DeliveryThreads } from './embedded/delivery-threads.ts'
+import { DeliveryThreads } from './threads/delivery-threads.ts'
 import { openEngine } from './engine.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { forgetOldReceipts } from './pipeline/receipt-retention.ts'
@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000
 export interface DrainOutcome {
   /** The time was over, or there was none: what was in hand was given up. */
   readonly cutShort: boolean
-  /** Batches that are not delivered, on disk for the next start. */
+  /** Batches that are not delivered, kept for the next start, or for others. */
   readonly leftBatchCount: number
 }
 
@@ -24,15 +24,16 @@ export interface Service extends AsyncDisposable {
   readonly url: string
   /**
    * Takes nothing new, seals what is open, delivers what is due and stops; within `drainTimeoutMs`,
-   * after which deliveries are given up. What is not delivered then is on disk, for the next start.
+   * after which deliveries are given up. What is not delivered then is kept, for the next start. On a
+   * Redis, which others work on, it only ends what it has in hand.
    * A second call gives the first one's promise.
    */
   drain(): Promise<DrainOutcome>
 }
 
 /**
- * Starts the service on a data directory: recovers what an earlier process left, declares the
- * streams of the settings, and listens.
+ * Starts the service, or the part of it that the role names: recovers what an earlier process left,
+ * declares the streams of the settings, and listens.
  * @throws what an operator can mend (address in use, directory locked, wrong key) as it is
  */
 export async function startService(options: EngineOptions): Promise<Service> {
@@ -47,22 +48,27 @@ export async function startService(options: EngineOptions): Promise<Service> {
 interface Loops {
   /** Ends the sealing of batches by age, and the pruning of receipts. */
   readonly stop: AbortController
+  /** Ends what the backend does beside intake and delivery. */
+  readonly stopBackend: AbortController
   /** Threads deliver what is due and end. */
   readonly drainThreads: AbortController
   /** Threads give up what they have and end. */
   readonly abortThreads: AbortController
   readonly housekeeping: Promise<unknown>
   readonly threads: Promise<void>
+  readonly backend: Promise<void>
 }
 
-function startLoops({ settings, clock, logger }: EngineOptions, engine: Engine): Loops {
+function startLoops({ settings, role, clock, logger }: EngineOptions, engine: Engine): Loops {
   const stop = new AbortController()
+  const stopBackend = new AbortController()
   const drainThreads = new AbortController()
   const abortThreads = new AbortController()
   const { intake, catalog } = engine.context
   const retentionMs = settings.receiptRetentionDays * DAY_MS
   const threads = new DeliveryThreads({
     host: engine.host,
+    leavesRest: engine.backend.isShared,
     module: new URL('delivery-thread.ts', import.meta.url),
     workerData: engine.threadData,
     threadCount: settings.workers,
@@ -71,13 +77,17 @@ function startLoops({ settings, clock, logger }: EngineOptions, engine: Engine):
   })
   return {
     stop,
+    stopBackend,
     drainThreads,
     abortThreads,
     housekeeping: Promise.all([
+      // Also where nothing is received: it seals what others have left open, and looks at the room.
       intake.run(stop.signal),
       forgetOldReceipts({ catalog, retentionMs, clock, logger }, stop.signal),
     ]),
-    threads: threads.run(drainThreads.signal, abortThreads.signal),
+    threads:
+      role === 'api' ? Promise.resolve() : threads.run(drainThreads.signal, abortThreads.signal),
+    backend: engine.backend.run(stopBackend.signal),
   }
 }
 
@@ -148,9 +158,12 @@ class RunningService implements Service {
       await Promise.all(servers.map((server) => server.drain(loops.abortThreads.signal)))
       loops.stop.abort()
       await Promise.all([loops.housekeeping, engine.context.replays.close()])
-      await engine.context.store.sealAll('drain')
+      // What others have open, too, is theirs to fill.
+      if (!engine.backend.isShared) await engine.context.store.sealAll('drain')
       loops.drainThreads.abort()
       await loops.threads
+      loops.stopBackend.abort()
+      await loops.backend
       return {
         cutShort: loops.abortThreads.signal.aborted,
         leftBatchCount: engine.context.store.usage().batchCount,

@@ -217,10 +217,21 @@ test.each([
     /^Cannot use STANDPIPE_SSE_KEY_FILE: ENOENT/,
   ],
   [
-    { environment: { STANDPIPE_BACKEND: 'redis://r:6379' } },
-    /^Cannot use a Redis backend: .*not built yet/,
+    { environment: { STANDPIPE_BACKEND: 'mongo' } },
+    /^Cannot use backend: it must be embedded, or a URL/,
   ],
-  [{ environment: { STANDPIPE_BACKEND: 'mongo' } }, /only embedded is known$/],
+  [
+    { environment: { STANDPIPE_BACKEND: 'redis://:a@r', STANDPIPE_REDIS_PASSWORD: 'b' } },
+    'Cannot use redisPassword: the URL of the backend has a password',
+  ],
+  [
+    { environment: { STANDPIPE_REDIS_PASSWORD: 'hush' } },
+    'Cannot use redisPassword: the backend is embedded',
+  ],
+  [
+    { flags: { backend: 'redis://r', 'bull-board-listen': '0.0.0.0:3001' } },
+    /^Cannot show bull-board on 0\.0\.0\.0:3001: /,
+  ],
   [{ flags: { 'tls-cert': 'c.pem' } }, /tlsCert and tlsKey must be given together$/],
   [{ flags: { 'tls-listen': '127.0.0.1:1' } }, /it needs tlsCert and tlsKey$/],
   [{ file: 'retryBackoffFirstMs: 500\nretryBackoffMaxMs: 100' }, /exceeds retryBackoffMaxMs$/],

@@ -14,7 +14,10 @@ export class StagingDamaged extends Error {
 export interface StagingWriter {
   /** Appends a block, whose memory is the caller's again when this resolves; its number is 0, 1, 2, … */
   write(block: Uint8Array): Promise<number>
-  /** Makes all blocks and the index durable; they take the place of what was staged before. */
+  /**
+   * Makes all blocks and the index durable; they take the place of what was staged before.
+   * @throws ClaimLost
+   */
   finish(index: Uint8Array): Promise<void>
   /** Gives up and frees the room; harmless after `finish`. */
   abandon(): Promise<void>
@@ -22,6 +25,8 @@ export interface StagingWriter {
 
 export interface StagedBatch {
   readonly index: Buffer
+  /** Blocks are numbered from 0. */
+  readonly blockCount: number
   /**
    * A block in memory of its own, verified.
    * @param memory may be where it comes from: the caller gives it back there
@@ -40,6 +45,9 @@ export interface Staging {
    * @throws StagingDamaged
    */
   staged(batch: SealedBatch): Promise<StagedBatch | undefined>
-  /** Removes what is staged, durably. Harmless when nothing is. Removing the batch does it, too. */
+  /**
+   * Removes what is staged, durably. Harmless when nothing is. Removing the batch does it, too.
+   * @throws ClaimLost
+   */
   unstage(batch: SealedBatch): Promise<void>
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { JsonObject } from '../base/json.ts'
+import { BackendUnavailable } from '../backend.ts'
 import { ApiError } from './exceptions.ts'
 
 export const AWS_JSON = 'application/x-amz-json-1.1'
@@ -18,18 +19,23 @@ export function jsonAnswer(body: JsonObject | string): Answer {
   return { statusCode: 200, contentType: AWS_JSON, body: text }
 }
 
-/** Of an error that isn't an answer only this much goes out: something went wrong. */
+/** Of an error that isn't an answer only this much goes out: something went wrong, or try again. */
 export function errorAnswer(error: unknown): Answer {
-  const answered =
-    error instanceof ApiError
-      ? error
-      : new ApiError('InternalFailure', 'The request processing has failed', { cause: error })
+  const answered = error instanceof ApiError ? error : answerTo(error)
   return {
     statusCode: answered.statusCode,
     contentType: AWS_JSON,
     body: JSON.stringify(answered.toBody()),
     errorType: answered.type,
   }
+}
+
+function answerTo(cause: unknown): ApiError {
+  if (cause instanceof BackendUnavailable) {
+    const message = 'What keeps the records does not answer; try again'
+    return new ApiError('ServiceUnavailableException', message, { cause })
+  }
+  return new ApiError('InternalFailure', 'The request processing has failed', { cause })
 }
 
 export function send(

@@ -1,26 +1,32 @@
 import { join } from 'node:path'
+import { maskedBackend } from '../backend.ts'
+import type { Role } from '../opened-backend.ts'
 import { QUICKSTART_BUCKET, QUICKSTART_STREAM } from '../settings/quickstart.ts'
 import type { ObjectStoreChoice, Settings } from '../settings.ts'
 
 export interface BannerFacts {
   readonly url: string
   readonly settings: Settings
+  readonly role: Role
   readonly objectStore: ObjectStoreChoice
 }
 
 /** What a human wants to know first: where to send, what to try, where objects appear. */
-export function banner({ url, settings, objectStore }: BannerFacts): string {
-  const { tlsListen } = settings
+export function banner({ url, settings, role, objectStore }: BannerFacts): string {
+  const { tlsListen, backend, dataDir } = settings
   const urls = tlsListen === undefined ? url : `${url} and https://${tlsListen}`
   const lines = [
     '',
-    `Standpipe listens on ${urls}`,
+    role === 'worker'
+      ? `Standpipe delivers, and tells how it is on ${urls}`
+      : `Standpipe listens on ${urls}`,
     '',
-    `  records wait in  ${settings.dataDir}`,
+    `  records wait in  ${backend === 'embedded' ? dataDir : maskedBackend(backend)}`,
     `  objects go to    ${objectStore.place} (${objectStore.reason})`,
     `  who may send     ${whoMaySend(settings)}`,
     '',
   ]
+  if (role === 'worker') return lines.join('\n')
   const isReady = settings.deliveryStreams.some(
     ({ DeliveryStreamName }) => DeliveryStreamName === QUICKSTART_STREAM.DeliveryStreamName,
   )

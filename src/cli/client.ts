@@ -47,7 +47,16 @@ interface Connection {
   readonly sessionToken?: string
 }
 
-export async function connect(invocation: Invocation): Promise<Client> {
+export function connect(invocation: Invocation): Promise<Client> {
+  const { connection, settings } = readConnection(invocation)
+  return openClient(connection, settings)
+}
+
+/** What flags, environment and settings say of where the service is and who calls it. */
+export function readConnection(invocation: Invocation): {
+  connection: Connection
+  settings: Settings
+} {
   const { environment } = invocation
   const config = textFlag(invocation, 'config')
   const { settings } = loadSettings({
@@ -67,7 +76,7 @@ export async function connect(invocation: Invocation): Promise<Client> {
       ? { accessKeyId: id, secretAccessKey: secret }
       : { accessKeyId: key.id, secretAccessKey: key.secret }),
   }
-  return openClient(connection, settings)
+  return { connection, settings }
 }
 
 export async function openClient(connection: Connection, settings: Settings): Promise<Client> {
@@ -139,13 +148,14 @@ export async function withClient(
   try {
     return await work(client)
   } catch (error) {
-    throw explained(error, client.endpoint)
+    throw explainedFailure(error, client.endpoint)
   } finally {
     client.firehose.destroy()
   }
 }
 
-function explained(error: unknown, endpoint: string): unknown {
+/** One line for what the user can mend; anything else as it is. */
+export function explainedFailure(error: unknown, endpoint: string): unknown {
   if (!(error instanceof Error) || error instanceof CommandError) return error
   const code = networkCode(error)
   if (code !== undefined) {

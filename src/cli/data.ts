@@ -10,34 +10,58 @@ import { repairData } from '../embedded/repair.ts'
 import { flagOptions, loadSettings } from '../settings.ts'
 import { CommandError, print, printJson, takePositionals, usageError } from './command.ts'
 import type { Command, Invocation } from './command.ts'
+import { exportData, importData } from './data-transfer.ts'
 import { EXIT } from './exit-code.ts'
 
 const ACTIONS: Readonly<Record<string, (invocation: Invocation) => Promise<number>>> = {
   check,
   show,
   repair,
+  export: exportData,
+  import: importData,
+}
+/** What follows the name of an action, where something does. */
+const PLACES: Readonly<Record<string, string>> = {
+  show: 'the batch file',
+  export: 'the file to write',
+  import: 'the file to read',
 }
 /** What a crash leaves behind as a matter of course, and the next start puts in order. */
 const HARMLESS: ReadonlySet<Finding['kind']> = new Set(['torn-tail', 'left-over'])
 
 export const data: Command = {
-  usage: 'data check|show|repair [<file>]',
-  summary: 'look into a data directory, and mend it',
+  usage: 'data check|show|repair|export|import [<file>]',
+  summary: 'look into a data directory, mend it, move everything elsewhere',
   help: `  check         verifies every batch, manifest and staged file and changes nothing, also while the
                 service runs; ends with 1 when something is damaged
   show <file>   what is in a batch file (.batch, .open) or staged file (.staged), one JSON line for
                 each part
   repair        moves what is damaged to quarantine, so that the rest is delivered; the service must
                 not be running
+  export <file> writes streams, books, receipts and every record that is not delivered to a new file,
+                for import elsewhere; what is there stays there. No service must be running. Refuses
+                while a batch has damaged records: only this backend can account for those
+  import <file> enters what was exported, on this backend or another, where it is to go on: a batch that
+                is half delivered is finished as it was begun. It may be repeated. No service must be
+                running here, nor any more where the file comes from
+
+The file of an export holds records in plain, also those of encrypted streams, and is readable only
+for you. Settings are not in it: the service that goes on needs the same sseKey, connections and functions.
 
   --data-dir DIR   by default what the settings say
-  --json           the report of check and repair as JSON`,
-  options: { ...flagOptions(), json: { type: 'boolean' } },
+  --backend URL    the same, for export and import
+  --force          export and import though other connections of Standpipe are open on the Redis, such as
+                   those of a service with another prefix
+  --json           the report of check, repair, export and import as JSON`,
+  options: { ...flagOptions(), json: { type: 'boolean' }, force: { type: 'boolean' } },
   async run(invocation) {
     const [name = ''] = invocation.positionals
     const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined
-    if (action === undefined) throw usageError('Cannot run: data needs one of check, show, repair')
-    takePositionals(invocation, name === 'show' ? [name, 'the batch file'] : [name])
+    if (action === undefined) {
+      throw usageError(`Cannot run: data needs one of ${Object.keys(ACTIONS).join(', ')}`)
+    }
+    const place = PLACES[name]
+    takePositionals(invocation, place === undefined ? [name] : [name, place])
     return action(invocation)
   },
 }

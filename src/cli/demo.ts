@@ -51,7 +51,13 @@ async function show(dataDir: string): Promise<void> {
   const objectStore = chooseObjectStore(settings, {})
   const { startService } = await import('../service.ts')
   const logger = pinoLogger({ level: 'warn', format: 'text' })
-  await using service = await startService({ settings, objectStore, logger, clock: systemClock })
+  await using service = await startService({
+    role: 'all',
+    settings,
+    objectStore,
+    logger,
+    clock: systemClock,
+  })
   print(`Standpipe listens on ${service.url}`)
   const connection = {
     endpoint: service.url,

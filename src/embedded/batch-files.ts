@@ -165,12 +165,9 @@ export class BatchFiles implements BatchStore {
     return nextMs === Infinity ? undefined : nextMs
   }
 
-  openBatch(streamId: string): OpenBatch | undefined {
-    return this.#writers.get(streamId)?.openBatch()
-  }
-
-  sealingBatches(streamId: string): readonly OpenBatch[] {
-    return this.#sealer.sealing(streamId)
+  async openBatches(streamId: string): Promise<readonly OpenBatch[]> {
+    const open = this.#writers.get(streamId)?.openBatch()
+    return [...this.#sealer.sealing(streamId), ...(open === undefined ? [] : [open])]
   }
 
   async *list(): AsyncGenerator<SealedBatch> {

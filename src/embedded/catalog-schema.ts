@@ -4,7 +4,7 @@
  *   streams    a delivery stream as JSON, with what is looked up and compared beside it
  *   books      sums of a stream's records over its whole life
  *   accepted   sealed batches that are in `books.accepted` and have no receipt yet
- *   receipts   delivered batches, as JSON (receipt-json.ts), until they are pruned
+ *   receipts   delivered batches, as JSON (pipeline/receipt-json.ts), until they are pruned
  *   replays    records of source objects, each with the batch that they were replayed in
  *
  * `PRAGMA user_version` counts the migrations that a database has been through.

@@ -22,7 +22,7 @@ test('an append resolves only after its file and each new directory above it are
   made.fileSystem.calls.length = 0
   await store.append(target, chunk('a'))
   const streamDirectory = made.paths.stream(target.streamId)
-  const { batchId } = store.openBatch(target.streamId) ?? { batchId: '' }
+  const { batchId } = only(await store.openBatches(target.streamId))
   const path = made.paths.file({ ...target, batchId }, 'open')
   expect(made.fileSystem.calls.filter(({ operation }) => operation !== 'freeBytes')).toEqual([
     { operation: 'makeDirectory', path: streamDirectory },
@@ -243,15 +243,15 @@ test('a batch whose seal fails is told of until it is announced', async () => {
   made.fileSystem.fault = ({ operation }) => (operation === 'rename' ? 'EIO' : undefined)
   await store.seal(target.streamId, 'flush')
   const firstArrivalMs = expect.any(Number) as number
-  expect([store.openBatch(target.streamId), store.sealingBatches(target.streamId)]).toEqual([
-    undefined,
-    [{ batchId, recordCount: 1, dataBytes: 3, firstArrivalMs }],
+  expect(await store.openBatches(target.streamId)).toEqual([
+    { batchId, state: 'sealing', recordCount: 1, dataBytes: 3, firstArrivalMs },
   ])
-  expect(store.sealingBatches('another')).toEqual([])
+  expect(await store.openBatches('another')).toEqual([])
   made.fileSystem.fault = () => undefined
   made.clock.advance(1_000)
   await store.sealDue(made.clock.monotonicMs())
-  expect([store.sealingBatches(target.streamId), made.sealed]).toMatchObject([[], [{ batchId }]])
+  expect(await store.openBatches(target.streamId)).toEqual([])
+  expect(made.sealed).toMatchObject([{ batchId }])
 })
 
 test('an import whose seal fails is sealed by the next call, without its chunks', async () => {

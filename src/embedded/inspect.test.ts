@@ -26,7 +26,7 @@ async function makeData() {
   await store.freeze(sealed, manifestOf(sealed))
   await stageTexts(store, sealed, 'index', 'block', 'other')
   await store.append(target, chunk('dddd'))
-  const openId = store.openBatch(target.streamId)?.batchId ?? ''
+  const { batchId: openId } = only(await store.openBatches(target.streamId))
   await store.close()
   return {
     made,

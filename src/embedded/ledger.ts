@@ -3,7 +3,7 @@ import type { SealedBatch } from '../batch.ts'
 import type { ReplayedPart } from '../catalog.ts'
 import type { Accounting } from '../manifest.ts'
 import type { Receipt } from '../receipt.ts'
-import { encodeReceipt } from './receipt-json.ts'
+import { encodeReceipt } from '../pipeline/receipt-json.ts'
 
 /**
  * What may be entered into the books. Each method runs within a transaction that its caller holds,

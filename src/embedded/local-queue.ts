@@ -110,6 +110,13 @@ export class LocalQueue implements DeliveryQueue {
     })
   }
 
+  async release(claim: Claim): Promise<void> {
+    this.#end(claim, (entry) => {
+      entry.attempt -= 1
+      entry.stream.makeDueFirst(entry)
+    })
+  }
+
   async lend({ token }: Claim): Promise<void> {
     const entry = this.#claims.get(token)
     if (entry === undefined || entry.lent) return

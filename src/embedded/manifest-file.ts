@@ -1,31 +1,12 @@
 /**
- * A manifest file is two lines: the manifest as JSON, and the CRC-32 of that first line in hex. It
- * is written under a temporary name, synced and renamed, so that it is there as a whole or not.
- * Refusals are kept in groups (refusal-groups.ts).
+ * A manifest file (pipeline/manifest-lines.ts) is written under a temporary name, synced and renamed, so
+ * that it is there as a whole or not.
  */
-import { crc32 } from 'node:zlib'
 import type { BatchId } from '../batch.ts'
-import { ManifestDamaged } from '../manifest.ts'
 import type { Manifest } from '../manifest.ts'
+import { decodeManifest } from '../pipeline/manifest-lines.ts'
 import { withFileIfThere } from './file-operations.ts'
 import type { FileSystem } from './file-system.ts'
-import { groupRefusals, ungroupRefusals } from './refusal-groups.ts'
-import type { GroupedManifest } from './refusal-groups.ts'
-
-export function encodeManifest(manifest: Manifest): Buffer {
-  const json = JSON.stringify(groupRefusals(manifest))
-  return Buffer.from(`${json}\n${checksum(json)}\n`)
-}
-
-function decodeManifest(bytes: Buffer, batchId: BatchId): Manifest {
-  const refuse = (reason: string): never => {
-    throw new ManifestDamaged(`Cannot read the manifest of batch ${batchId}: ${reason}`)
-  }
-  const [json = '', sum] = bytes.toString().split('\n')
-  if (sum !== checksum(json)) return refuse('its checksum is wrong')
-  const manifest = JSON.parse(json) as GroupedManifest
-  return manifest.batchId === batchId ? ungroupRefusals(manifest) : refuse("it is another batch's")
-}
 
 /**
  * Undefined when there is no file.
@@ -41,8 +22,4 @@ export async function readManifest(
     const readBytes = await file.read(buffer, 0)
     return decodeManifest(buffer.subarray(0, readBytes), batchId)
   })
-}
-
-function checksum(json: string): string {
-  return crc32(json).toString(16).padStart(8, '0')
 }

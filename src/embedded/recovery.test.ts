@@ -24,7 +24,8 @@ async function makeBatch(made: TemporaryStore, kind: BatchFileKind, dataKey = fa
     await store.append(target, chunk(...texts))
     ends.push(store.usage().storedBytes - otherBytes)
   }
-  const name = { ...target, batchId: store.openBatch(target.streamId)?.batchId ?? '' }
+  const { batchId } = only(await store.openBatches(target.streamId))
+  const name = { ...target, batchId }
   if (kind === 'batch') await store.sealAll('flush')
   await store.close()
   const path = made.paths.file(name, kind)
@@ -175,7 +176,8 @@ test('a hole in a group that was never acknowledged is no damage, and what follo
   await store.append(target, chunk('a'))
   const startOfGroup = store.usage().storedBytes
   await Promise.all(['b', 'c'].map((text) => store.append(target, chunk(text))))
-  const name = { ...target, batchId: store.openBatch(target.streamId)?.batchId ?? '' }
+  const { batchId } = only(await store.openBatches(target.streamId))
+  const name = { ...target, batchId }
   await store.close()
   const path = made.paths.file(name, 'open')
   await writeFile(path, flipped(await readFile(path), startOfGroup))

@@ -56,6 +56,7 @@ export class Sealer {
     const batches = [...this.#sealing].filter((batch) => batch.streamId === streamId)
     return batches.map(({ batchId, recordCount, dataBytes, firstArrivalMs }) => ({
       batchId,
+      state: 'sealing',
       recordCount,
       dataBytes,
       firstArrivalMs,

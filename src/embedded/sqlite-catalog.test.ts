@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ManualClock } from '../../test/contracts/manual-clock.ts'
 import { systemClock } from '../base/clock.ts'
 import type { SealedBatch } from '../batch.ts'
+import { CatalogConflict } from '../catalog.ts'
 import { MIGRATIONS, migrate } from './catalog-schema.ts'
 import { SqliteCatalog } from './sqlite-catalog.ts'
 
@@ -109,4 +110,21 @@ test('a catalog of a newer version is refused', () => {
   expect(() => SqliteCatalog.open({ path, clock: systemClock })).toThrow(
     'Cannot open the catalog: it has version 99, this Standpipe knows 3',
   )
+})
+
+test('a part is not entered beside parts that its replay has not seen', async () => {
+  const catalog = SqliteCatalog.open({ path, clock: systemClock })
+  const partOf = (batchId: string, source = 'bucket/key') => {
+    return { streamId: 'stream', source, batchId, range: { from: 0, to: 1 }, records: 'AQ==' }
+  }
+  await catalog.recordReplay(partOf('a'), 0)
+  for (const knownCount of [0, 2]) {
+    const entered = catalog.recordReplay(partOf('b'), knownCount)
+    await expect(entered).rejects.toThrow(CatalogConflict)
+  }
+  await catalog.recordReplay(partOf('c', 'bucket/other'), 0)
+  await catalog.recordReplay(partOf('d'), 1)
+  const parts = await catalog.replayedParts('stream', 'bucket/key')
+  expect(parts.map(({ batchId }) => batchId)).toEqual(['a', 'd'])
+  await catalog.close()
 })

@@ -10,7 +10,7 @@ import { EMPTY_BOOKS } from '../receipt.ts'
 import type { Books, Receipt } from '../receipt.ts'
 import { migrate } from './catalog-schema.ts'
 import { LedgerWriter } from './ledger-writer.ts'
-import { decodeReceipt } from './receipt-json.ts'
+import { decodeReceipt } from '../pipeline/receipt-json.ts'
 
 export interface SqliteCatalogOptions {
   /** Path of the database file. */
@@ -49,6 +49,9 @@ export class SqliteCatalog implements Catalog {
   async streams(): Promise<readonly DeliveryStream[]> {
     return this.#statements.streams.all().map((row) => jsonOf(row) as DeliveryStream)
   }
+
+  /** Nobody else has the database open. */
+  watchStreams(): void {}
 
   async createStream(stream: DeliveryStream): Promise<void> {
     const { changes } = this.#statements.createStream.run(
@@ -107,8 +110,12 @@ export class SqliteCatalog implements Catalog {
     return this.#ledger.write((ledger) => ledger.pruneReceipts(deliveredBeforeMs))
   }
 
-  recordReplay(part: ReplayedPart): Promise<void> {
-    return this.#ledger.write((ledger) => ledger.enterReplay(part))
+  async recordReplay(part: ReplayedPart, knownCount: number): Promise<void> {
+    const { streamId, source } = part
+    if (this.#statements.replayedParts.all(streamId, source).length !== knownCount) {
+      throw new CatalogConflict(`Cannot replay ${source}: somebody else is replaying it`)
+    }
+    await this.#ledger.write((ledger) => ledger.enterReplay(part))
   }
 
   async replayedPart(batchId: BatchId): Promise<KnownReplayedPart | undefined> {
@@ -165,7 +172,8 @@ function jsonOf(row: Record<string, unknown>): unknown {
   return JSON.parse(row['json'])
 }
 
-function partOf(row: Record<string, unknown>): KnownReplayedPart {
+/** A row of `replays`. */
+export function partOf(row: Record<string, unknown>): KnownReplayedPart {
   return {
     streamId: String(row['stream_id']),
     source: String(row['source']),

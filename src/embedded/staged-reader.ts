@@ -78,6 +78,10 @@ export class StagedFile implements StagedBatch {
     this.index = this.#unseal(layout.index, 'index')
   }
 
+  get blockCount(): number {
+    return this.#layout.table.count
+  }
+
   async read(block: number, memory?: BufferPool): Promise<Buffer> {
     const stored = await readBlock(this.#file, this.#layout, block, memory)
     const plain = this.#unseal(stored, block)

@@ -56,6 +56,12 @@ export class StreamQueue {
     this.#due.push(entry)
   }
 
+  makeDueFirst(entry: Entry): void {
+    entry.state = 'due'
+    this.#due = [entry, ...this.#due.slice(this.#dueAt)]
+    this.#dueAt = 0
+  }
+
   /** It shares the suspects' claims: its last attempt failed, or it has one that takes long. */
   get suspect(): boolean {
     return this.failureCount > 0 || this.lentCount > 0

@@ -74,7 +74,7 @@ export class StreamWriter {
   openBatch(): OpenBatch | undefined {
     if (this.#batch === undefined || this.#batch.recordCount === 0) return undefined
     const { batchId, recordCount, dataBytes, firstArrivalMs } = this.#batch
-    return { batchId, recordCount, dataBytes, firstArrivalMs }
+    return { batchId, state: 'open', recordCount, dataBytes, firstArrivalMs }
   }
 
   /** Lets go of the open batch as it is, then runs `andThen` before anything else is done. */

@@ -1,5 +1,6 @@
 import type { Logger } from '../base/logger.ts'
 import type { Metrics, ProcessingObservation } from '../base/metrics.ts'
+import { ClaimLost } from '../batch.ts'
 import type { BatchStore } from '../batch-store.ts'
 import type { Claim, DeliveryQueue, Failure, Retry } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
@@ -25,6 +26,8 @@ export interface DeliveryHost {
   commit(claim: Claim, receipt: Receipt, mostlyRefused: boolean): Promise<void>
   retry(claim: Claim, retry: Retry): Promise<void>
   park(claim: Claim, failure: Failure): Promise<void>
+  /** The batch is given back untried, for this worker ends. */
+  release(claim: Claim): Promise<void>
   /** The claim takes long, and is not to be in others' way (delivery-queue.ts). */
   lend(claim: Claim): Promise<void>
   /** Something outside was called on behalf of a stream's processors. */
@@ -64,11 +67,13 @@ export class LocalDeliveryHost implements DeliveryHost {
     for (;;) {
       const claim = await queue.claim(signal)
       if (claim === undefined) return undefined
-      const stream = registry.byId(claim.batch.streamId)
+      const stream = registry.byId(claim.batch.streamId) ?? (await this.#lookAgain(claim))
       if (stream !== undefined) {
-        return { claim, stream, refusedInARow: this.#refusals.count(claim) }
+        const batch = { ...claim.batch, heldBy: claim.token }
+        const refusedInARow = this.#refusals.count(claim)
+        return { claim: { ...claim, batch }, stream, refusedInARow }
       }
-      // Deleted between the two lines above; its batches are being dropped.
+      // Deleted since it was claimed; its batches are being dropped.
       await queue.complete(claim)
     }
   }
@@ -80,8 +85,15 @@ export class LocalDeliveryHost implements DeliveryHost {
    * deletion, and stay.
    */
   async commit(claim: Claim, receipt: Receipt, mostlyRefused: boolean): Promise<void> {
-    const { queue, store, ledger } = this.#options
-    if (!this.#isGone(receipt.streamId)) await ledger.delivered(receipt)
+    const { queue, store, ledger, logger } = this.#options
+    try {
+      if (!this.#isGone(receipt.streamId)) await ledger.delivered(receipt, claim.batch)
+    } catch (error) {
+      if (!(error instanceof ClaimLost)) throw error
+      // Whoever has it now finds everything delivered, and commits that.
+      logger.warn({ batchId: receipt.batchId, reason: error.message }, 'A batch was not committed.')
+      return
+    }
     this.#refusals.committed(claim, mostlyRefused)
     await queue.complete(claim)
     this.#observeReceipt(receipt)
@@ -101,6 +113,10 @@ export class LocalDeliveryHost implements DeliveryHost {
     this.#reportFailure('error', claim, failure, 'It is parked until the stream is resumed')
   }
 
+  release(claim: Claim): Promise<void> {
+    return this.#options.queue.release(claim)
+  }
+
   lend(claim: Claim): Promise<void> {
     return this.#options.queue.lend(claim)
   }
@@ -112,6 +128,18 @@ export class LocalDeliveryHost implements DeliveryHost {
     const { durationMs, errorCode } = execution
     metrics.execution({ streamName, success: errorCode === undefined, durationMs })
     onExecution?.(streamName, execution)
+  }
+
+  /** Another process may have made the stream a moment ago. */
+  async #lookAgain(claim: Claim): Promise<DeliveryStream | undefined> {
+    const { queue, registry } = this.#options
+    try {
+      await registry.refresh()
+    } catch (error) {
+      await queue.release(claim)
+      throw error
+    }
+    return registry.byId(claim.batch.streamId)
   }
 
   #isGone(streamId: string): boolean {

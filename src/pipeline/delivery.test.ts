@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../base/clock.ts'
 import { silentLogger } from '../base/logger.ts'
+import { ClaimLost } from '../batch.ts'
 import type { SealedBatch } from '../batch.ts'
 import type { BatchContents } from '../batch-store.ts'
-import type { Failure, Retry } from '../delivery-queue.ts'
+import type { Claim, Failure, Retry } from '../delivery-queue.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import type { DeliverJob, Destination, EncodeJob, OutputContent } from '../destination.ts'
 import { DeliveryError } from '../destination.ts'
@@ -53,12 +54,15 @@ interface Outcome {
   receipts: Receipt[]
   retries: Retry[]
   parked: Failure[]
+  released: Claim[]
   delivered: DeliverJob[]
   encoded: EncodeJob[]
   /** Spools that nobody has given back. */
   openSpoolCount: number
   /** The manifest on disk at the end. */
   manifest: Manifest | undefined
+  warnings: string[]
+  errors: string[]
 }
 
 interface Scenario {
@@ -70,8 +74,10 @@ interface Scenario {
   quarantinedCount?: number
   /** Called within `encode`. */
   encode?: (job: EncodeJob) => Promise<void>
-  /** `manifest`: what is on disk when the attempt is made. */
-  deliver?: (now: { manifest: Manifest | undefined }) => Promise<void>
+  /** `manifest`: what is on disk when the attempt is made; `abort` ends the worker. */
+  deliver?: (now: { manifest: Manifest | undefined; abort: () => void }) => Promise<void>
+  /** Called before a manifest is written or removed. */
+  onManifest?: (change: 'freeze' | 'thaw') => void
 }
 
 const unexpected = () => Promise.reject(new Error('this destination refuses nothing'))
@@ -83,18 +89,24 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
     receipts: [],
     retries: [],
     parked: [],
+    released: [],
     delivered: [],
     encoded: [],
     openSpoolCount: 0,
     manifest: scenario.manifest,
+    warnings: [],
+    errors: [],
   }
+  const worker = new AbortController()
   const contents: BatchContents = {
     read: () => ({ quarantinedCount, async *[Symbol.asyncIterator]() {} }),
     manifest: () => Promise.resolve(outcome.manifest),
     freeze: async (_batch, manifest) => {
+      scenario.onManifest?.('freeze')
       outcome.manifest = manifest
     },
     thaw: async () => {
+      scenario.onManifest?.('thaw')
       outcome.manifest = undefined
     },
     ...NO_STAGING,
@@ -110,7 +122,7 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
     },
     deliver: async (job) => {
       outcome.delivered.push(job)
-      await scenario.deliver?.({ manifest: outcome.manifest })
+      await scenario.deliver?.({ manifest: outcome.manifest, abort: () => worker.abort() })
       return []
     },
     close: () => Promise.resolve(),
@@ -128,6 +140,7 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
       commit: async (_claim, receipt) => void outcome.receipts.push(receipt),
       retry: async (_claim, retry) => void outcome.retries.push(retry),
       park: async (_claim, failure) => void outcome.parked.push(failure),
+      release: async (released) => void outcome.released.push(released),
       ...NO_EXECUTIONS,
     },
     contents,
@@ -151,10 +164,13 @@ async function deliverOne(scenario: Scenario): Promise<Outcome> {
     encodingsMax: 1,
     backoff: { firstMs: 1_000, maxMs: 60_000 },
     clock: { ...systemClock, random: () => 0.5 },
-    logger: silentLogger,
+    logger: {
+      ...silentLogger,
+      warn: (_fields, message) => void outcome.warnings.push(message),
+      error: (_fields, message) => void outcome.errors.push(message),
+    },
   })
-  const never = new AbortController().signal
-  await delivery.run(never, never)
+  await delivery.run(new AbortController().signal, worker.signal)
   return outcome
 }
 
@@ -291,3 +307,58 @@ test('a batch whose manifest is damaged is parked at once, for an operator to ju
     ],
   })
 })
+
+test.each([
+  ['as the abort makes it', silence],
+  ['for good', new DeliveryError('S3.Denied', 'No', { retryable: false, effect: 'unknown' })],
+])('an aborted attempt that fails %s gives the batch back untried', async (_case, error) => {
+  const outcome = await deliverOne({
+    firstArrivalMs: Date.now() - 25 * HOUR_MS,
+    deliver: ({ abort }) => {
+      abort()
+      return Promise.reject(error)
+    },
+  })
+  expect(outcome).toMatchObject({
+    released: [{ token: 't' }],
+    retries: [],
+    parked: [],
+    receipts: [],
+    manifest: { outputs: [{ target: 'fresh-name' }] },
+  })
+})
+
+const LET_GO = {
+  receipts: [],
+  retries: [],
+  parked: [],
+  // Which does nothing to a claim that is lost.
+  released: [{ token: 't' }],
+  openSpoolCount: 0,
+  warnings: ['A batch is in the hands of another worker meanwhile.'],
+  errors: [],
+}
+
+const loseAt = (lost: 'freeze' | 'thaw') => (change: 'freeze' | 'thaw') => {
+  if (change === lost) throw new ClaimLost('Cannot write the manifest: another holds the batch')
+}
+
+test('a batch that another worker has claimed since is let go before anything leaves', async () => {
+  const outcome = await deliverOne({ onManifest: loseAt('freeze') })
+  expect(outcome).toMatchObject({ ...LET_GO, encoded: [{}], delivered: [], manifest: undefined })
+})
+
+test.each([false, true])(
+  'a batch whose claim turns out to be lost after it failed is let go, aborted: %s',
+  async (aborts) => {
+    const outcome = await deliverOne({
+      onManifest: loseAt('thaw'),
+      deliver: ({ abort }) => {
+        if (aborts) abort()
+        return Promise.reject(refusal)
+      },
+    })
+    expect(outcome).toMatchObject({ ...LET_GO, delivered: [{}] })
+    expect(outcome.manifest).toBeDefined()
+  },
+)

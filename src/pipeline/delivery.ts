@@ -15,7 +15,7 @@ import type { Backoff } from '../base/backoff.ts'
 import { backoffMs } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import { ordinalEndOf } from '../batch.ts'
+import { ClaimLost, ordinalEndOf } from '../batch.ts'
 import type { BatchContents } from '../batch-store.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import { retentionMs } from '../delivery-stream.ts'
@@ -83,15 +83,26 @@ export class Delivery {
   async #work(claimed: ClaimedBatch, aborted: AbortSignal): Promise<void> {
     const attempt = new Attempt(claimed)
     try {
+      await this.#deliver(attempt, aborted)
+    } catch (error) {
+      if (!(error instanceof ClaimLost)) throw error
+      await this.#letGo(attempt, error)
+    } finally {
+      await attempt.dispose()
+    }
+  }
+
+  /** @throws ClaimLost, wherever that turns out */
+  async #deliver(attempt: Attempt, aborted: AbortSignal): Promise<void> {
+    try {
       const frozen = await this.#process(attempt, aborted)
       await this.#encoding.run(() => this.#encode(attempt, frozen))
       await this.#deliverOutputs(attempt, aborted)
       if (attempt.refusedCount > 0) await this.#deliverErrors(attempt, aborted)
       await this.#commit(attempt)
     } catch (error) {
+      if (error instanceof ClaimLost) throw error
       await this.#fail(attempt, asDeliveryError(error), aborted)
-    } finally {
-      await attempt.dispose()
     }
   }
 
@@ -235,15 +246,30 @@ export class Delivery {
     await host.commit(claim, receipt, attempt.mostlyRefused)
   }
 
+  /** Whoever has the batch now finds the manifest, and repeats what it says. */
+  async #letGo({ claimed }: Attempt, error: ClaimLost): Promise<void> {
+    const { host, logger } = this.#options
+    const { claim } = claimed
+    const { batchId, streamId } = claim.batch
+    const fields = { batchId, streamId, reason: error.message }
+    logger.warn(fields, 'A batch is in the hands of another worker meanwhile.')
+    // Only whoever keeps count of this worker's claims has an ear for it.
+    await host.release(claim)
+  }
+
   async #fail(attempt: Attempt, error: DeliveryError, aborted: AbortSignal): Promise<void> {
     const { host, clock } = this.#options
     const { claim, stream } = attempt.claimed
     const failure = { errorCode: error.errorCode, errorMessage: error.message }
     if (attempt.isEncoded) await this.#keepOrThaw(attempt)
+    if (aborted.aborted) {
+      await host.release(claim)
+      return
+    }
     const isDamaged = error.cause instanceof StagingDamaged
     const retryable = error.retryable || (isDamaged && (await this.#processAnew(attempt)))
     const expired = clock.nowMs() - claim.batch.firstArrivalMs > retentionMs(stream)
-    if ((!retryable || expired) && !aborted.aborted) {
+    if (!retryable || expired) {
       await host.park(claim, failure)
       return
     }
@@ -295,6 +321,7 @@ export class Delivery {
         await this.#keepProgress(attempt)
       }
     } catch (error) {
+      if (error instanceof ClaimLost) throw error
       const fields = { batchId: batch.batchId, error }
       logger.error(fields, 'Cannot keep how far a batch has come; it is tried again with less.')
     }
@@ -308,6 +335,7 @@ export class Delivery {
     try {
       await contents.unstage(batch)
     } catch (error) {
+      if (error instanceof ClaimLost) throw error
       // The next claim finds it damaged, too.
       logger.error({ batchId: batch.batchId, error }, 'Cannot remove what was staged of a batch.')
     }

@@ -54,6 +54,7 @@ export class HeldBatch implements BatchContents {
     const { blocks, index } = this.#staged
     return {
       index,
+      blockCount: blocks.length,
       async read(number) {
         const block = blocks[number]
         assert(block !== undefined, 'a block that was written')

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { BatchId, Chunk, SealReason } from '../batch.ts'
 import type { Appended, AppendTarget, BatchStore, DataKey, KeyRing } from '../batch-store.ts'
+import { laneCount } from '../delivery-stream.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import type { DestinationType } from '../destination.ts'
 
@@ -87,6 +88,7 @@ export class Intake {
       streamId: stream.streamId,
       sizeBytesMax,
       ageMsMax: Math.max(ageMsMax, AGE_MS_MIN),
+      laneCount: laneCount(stream),
     }
     const dataKey = this.#dataKey(stream)
     return dataKey === undefined ? limits : { ...limits, dataKey }

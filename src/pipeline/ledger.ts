@@ -27,11 +27,24 @@ export interface StreamStatus {
   readonly oldestArrivalMs: number | undefined
 }
 
+/** Keeps the books of all streams (receipt.ts). */
+export interface Ledger {
+  /** Enters a batch as accepted. */
+  sealed(batch: SealedBatch): Promise<void>
+  /**
+   * Enters what became of a batch. Durable when it resolves.
+   * @throws ClaimLost
+   */
+  delivered(receipt: Receipt, batch: SealedBatch): Promise<void>
+  discard(streamId: string): void
+  status(streamId: string): Promise<StreamStatus>
+}
+
 /**
- * Keeps the books of all streams (receipt.ts). The catalog's books lag behind by what its next
- * transaction holds; what is under way there is counted here.
+ * Of one process that has store, queue and catalog to itself. The catalog's books lag behind by what
+ * its next transaction holds; what is under way there is counted here.
  */
-export class Ledger {
+export class LocalLedger implements Ledger {
   readonly #options: LedgerOptions
   /** Batches sealed whose acceptance is not in the catalog yet. */
   readonly #underWay = new Map<BatchId, SealedBatch>()
@@ -40,7 +53,7 @@ export class Ledger {
     this.#options = options
   }
 
-  /** Enters a batch as accepted. Where the catalog fails, the batch is entered with its receipt. */
+  /** Where the catalog fails, the batch is entered with its receipt. */
   async sealed(batch: SealedBatch): Promise<void> {
     this.#underWay.set(batch.batchId, batch)
     try {
@@ -52,9 +65,8 @@ export class Ledger {
     }
   }
 
-  /** Enters what became of a batch. Durable when it resolves. */
-  async delivered(receipt: Receipt): Promise<void> {
-    await this.#options.catalog.recordReceipt(receipt)
+  async delivered(receipt: Receipt, batch: SealedBatch): Promise<void> {
+    await this.#options.catalog.recordReceipt(receipt, batch)
     this.#underWay.delete(receipt.batchId)
   }
 
@@ -66,26 +78,27 @@ export class Ledger {
 
   async status(streamId: string): Promise<StreamStatus> {
     const { catalog, store, queue: deliveryQueue } = this.#options
-    const [books, queue] = await Promise.all([
+    // All are asked before any is waited for: so they tell of the same moment.
+    const asked = Promise.all([
       catalog.books(streamId),
       deliveryQueue.status(streamId),
+      store.openBatches(streamId),
     ])
-    const open = store.openBatch(streamId)
-    const unsealed = [...store.sealingBatches(streamId), ...(open === undefined ? [] : [open])]
-    const unsealedCount = unsealed.reduce((sum, { recordCount }) => sum + recordCount, 0)
     let underWayCount = 0
     for (const batch of this.#underWay.values()) {
       if (batch.streamId === streamId) underWayCount += batch.recordCount
     }
+    const [books, queue, open] = await asked
+    const openCount = open.reduce((sum, { recordCount }) => sum + recordCount, 0)
     return {
       books: {
         ...books,
-        accepted: books.accepted + underWayCount + unsealedCount,
-        pending: queue.recordCount + unsealedCount,
+        accepted: books.accepted + underWayCount + openCount,
+        pending: queue.recordCount + openCount,
       },
       queue,
-      pendingBytes: unsealed.reduce((sum, { dataBytes }) => sum + dataBytes, queue.dataBytes),
-      oldestArrivalMs: queue.oldestArrivalMs ?? unsealed[0]?.firstArrivalMs,
+      pendingBytes: open.reduce((sum, { dataBytes }) => sum + dataBytes, queue.dataBytes),
+      oldestArrivalMs: queue.oldestArrivalMs ?? open[0]?.firstArrivalMs,
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { Logger } from '../base/logger.ts'
 import type { Catalog } from '../catalog.ts'
 import { CatalogConflict } from '../catalog.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
@@ -10,6 +11,8 @@ export class StreamRegistry {
   readonly #catalog: Catalog
   readonly #byName = new Map<string, DeliveryStream>()
   readonly #byId = new Map<string, DeliveryStream>()
+  /** Changes made here; what was read of the catalog before one of them is out of date. */
+  #changeCount = 0
 
   private constructor(catalog: Catalog) {
     this.#catalog = catalog
@@ -19,6 +22,31 @@ export class StreamRegistry {
     const registry = new StreamRegistry(catalog)
     for (const stream of await catalog.streams()) registry.#keep(stream)
     return registry
+  }
+
+  /** Follows what other processes do to the streams, until the signal aborts. */
+  follow(logger: Logger, signal: AbortSignal): void {
+    this.#catalog.watchStreams(async () => {
+      try {
+        await this.refresh()
+      } catch (error) {
+        logger.warn({ error }, 'What others have changed of the streams was not read yet.')
+        throw error
+      }
+    }, signal)
+  }
+
+  /** Reads what others have changed; what was changed here meanwhile is not lost. */
+  async refresh(): Promise<void> {
+    let streams: readonly DeliveryStream[]
+    let changeCount: number
+    do {
+      changeCount = this.#changeCount
+      streams = await this.#catalog.streams()
+    } while (changeCount !== this.#changeCount)
+    const ids = new Set(streams.map(({ streamId }) => streamId))
+    for (const streamId of this.#byId.keys()) if (!ids.has(streamId)) this.#forget(streamId)
+    for (const stream of streams) this.#keep(stream)
   }
 
   find(name: string): DeliveryStream | undefined {
@@ -55,11 +83,12 @@ export class StreamRegistry {
       if (next === current) return current
       try {
         const stored = await this.#catalog.replaceStream(next)
-        this.#keep(stored)
+        // Otherwise somebody has deleted it since, and that is known already.
+        if (this.#byId.has(streamId)) this.#keep(stored)
         return stored
       } catch (error) {
         if (!(error instanceof CatalogConflict)) throw error
-        await this.#reload(streamId)
+        await this.refresh()
       }
     }
   }
@@ -69,7 +98,10 @@ export class StreamRegistry {
     this.#forget(streamId)
   }
 
+  /** Of a stream that others have changed since, what is known already stays. */
   #keep(stream: DeliveryStream): void {
+    if ((this.#byId.get(stream.streamId)?.revision ?? 0) > stream.revision) return
+    this.#changeCount += 1
     this.#byName.set(stream.name, stream)
     this.#byId.set(stream.streamId, stream)
   }
@@ -77,13 +109,8 @@ export class StreamRegistry {
   #forget(streamId: string): void {
     const stream = this.#byId.get(streamId)
     if (stream === undefined) return
+    this.#changeCount += 1
     this.#byId.delete(streamId)
     this.#byName.delete(stream.name)
-  }
-
-  async #reload(streamId: string): Promise<void> {
-    this.#forget(streamId)
-    const stream = (await this.#catalog.streams()).find((other) => other.streamId === streamId)
-    if (stream !== undefined) this.#keep(stream)
   }
 }

@@ -6,6 +6,7 @@ import { BatchIds } from '../batch.ts'
 import type { BatchId, Chunk } from '../batch.ts'
 import type { BatchStore } from '../batch-store.ts'
 import type { Catalog, ReplayedPart } from '../catalog.ts'
+import { CatalogConflict } from '../catalog.ts'
 import { recordsOf } from '../chunk.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import { DeliveryError } from '../destination.ts'
@@ -81,7 +82,11 @@ class World implements AsyncDisposable {
     const known = () =>
       this.#parts.map((part) => ({ ...part, imported: this.#imported.has(part.batchId) }))
     return {
-      recordReplay: async (part) => void this.#parts.push(part),
+      recordReplay: async (part, knownCount) => {
+        const { length } = this.#parts.filter(({ source }) => source === part.source)
+        if (length !== knownCount) throw new CatalogConflict('Cannot replay: not alone')
+        this.#parts.push(part)
+      },
       replayedPart: async (batchId) => known().find((part) => part.batchId === batchId),
       replayedParts: async (_streamId, source) => known().filter((part) => part.source === source),
     }

@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts'
 import { BatchIds } from '../batch.ts'
 import type { BatchId, Chunk } from '../batch.ts'
 import type { Catalog, KnownReplayedPart, ReplayedPart } from '../catalog.ts'
+import { CatalogConflict } from '../catalog.ts'
 import { recordsOf } from '../chunk.ts'
 import type { SourceRecord } from './object-records.ts'
 import { ObjectReplay } from './object-replay.ts'
@@ -49,8 +50,9 @@ class World {
 
   #catalog(): Pick<Catalog, 'recordReplay' | 'replayedPart' | 'replayedParts'> {
     return {
-      recordReplay: async (part) => {
+      recordReplay: async (part, knownCount) => {
         this.#step()
+        if (this.#parts.length !== knownCount) throw new CatalogConflict('Cannot replay: not alone')
         this.#parts.push(part)
         this.#step()
       },
@@ -156,6 +158,13 @@ test('an attempt that is repeated counts each record once', async () => {
     replayedCount: 10,
     alreadyReplayedCount: 0,
   })
+})
+
+test('of two processes that replay an object at once, one has to stop', async () => {
+  const world = new World()
+  const late = world.replay(TEXTS, { admit: () => world.replay(TEXTS).run() })
+  await expect(late.run()).rejects.toThrow(CatalogConflict)
+  expect(world.delivered).toEqual(TEXTS)
 })
 
 test('each record arrives once, whatever was selected and wherever the process died', async () => {

@@ -59,6 +59,8 @@ export class ObjectReplay {
   readonly #options: ObjectReplayOptions
   /** Batches made by this replay, also in attempts that failed later. */
   readonly #ours = new Set<BatchId>()
+  /** Parts of the object that the catalog has, ours too. */
+  #partCount = 0
   counts: ObjectCounts = noCounts()
 
   constructor(options: ObjectReplayOptions) {
@@ -75,6 +77,7 @@ export class ObjectReplay {
     const { catalog, streamId, source, dryRun } = this.#options
     this.counts = noCounts()
     const parts = await catalog.replayedParts(streamId, source)
+    this.#partCount = parts.length
     const unfinished = parts.filter(({ imported }) => !imported)
     if (!dryRun) for (const part of unfinished) await this.#finish(part)
     const isOurs = ({ batchId }: ReplayedPart): boolean => this.#ours.has(batchId)
@@ -107,7 +110,8 @@ export class ObjectReplay {
     await admit()
     const batchId = batchIds.next()
     const entered = { streamId, source, batchId, ...part.place() }
-    await catalog.recordReplay(entered)
+    await catalog.recordReplay(entered, this.#partCount)
+    this.#partCount += 1
     await this.#import(entered, part)
     this.counts.replayedCount += part.recordCount
   }

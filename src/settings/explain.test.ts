@@ -31,3 +31,11 @@ test('docs/operations.md holds exactly the table that the schema gives', () => {
     /<!-- prettier-ignore-start -->\n([^]*)\n<!-- prettier-ignore-end -->/.exec(text) ?? []
   expect(table?.trim()).toBe(settingsTable())
 })
+
+test('the URL of a backend is shown without its password', () => {
+  const settings = { backend: 'rediss://app:hush@redis.example:6380/2?prefix=logs' }
+  const explained = explainSettings({ settings, origins: new Map() })
+  expect(explained.find(({ name }) => name === 'backend')?.value).toBe(
+    'rediss://app:***@redis.example:6380/2?prefix=logs',
+  )
+})

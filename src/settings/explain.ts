@@ -1,3 +1,4 @@
+import { maskedBackend } from '../backend.ts'
 import { formatByteSize } from '../base/byte-size.ts'
 import { settingDefinitions } from './schema.ts'
 import type { SettingDefinition, SettingName, SettingSchema } from './schema.ts'
@@ -27,6 +28,7 @@ export function explainSettings({
 }
 
 function masked(name: SettingName, schema: SettingSchema, value: unknown): unknown {
+  if (name === 'backend') return maskedBackend(String(value))
   if (schema.secret !== true || value === undefined) return value
   const shown = SHOWN_MEMBERS[name]
   if (shown === undefined) return '***'

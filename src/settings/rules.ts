@@ -1,3 +1,5 @@
+import { parseBackend } from '../backend.ts'
+import type { Backend } from '../backend.ts'
 import { isLoopback, parseHostAndPort } from '../base/network-address.ts'
 import type { Settings } from './schema.ts'
 import { SettingsError } from './sources.ts'
@@ -7,13 +9,7 @@ import { SettingsError } from './sources.ts'
  * @throws SettingsError
  */
 export function refuseContradictions(settings: Settings): void {
-  if (settings.backend !== 'embedded') {
-    throw new SettingsError(
-      settings.backend.startsWith('redis')
-        ? 'Cannot use a Redis backend: it is planned, not built yet; leave backend at embedded'
-        : `Cannot use backend ${JSON.stringify(settings.backend)}: only embedded is known`,
-    )
-  }
+  refuseBackend(settings)
   if ((settings.tlsCert === undefined) !== (settings.tlsKey === undefined)) {
     throw new SettingsError('Cannot use TLS: tlsCert and tlsKey must be given together')
   }
@@ -31,6 +27,31 @@ export function refuseContradictions(settings: Settings): void {
   refuseRepeats(settings)
   for (const address of [settings.listen, settings.tlsListen]) {
     if (address !== undefined) refuseOpenAddress(address, settings)
+  }
+  const { bullBoardListen: board, insecureOpen } = settings
+  if (board !== undefined && !insecureOpen && !isLoopback(parseHostAndPort(board)?.host ?? '')) {
+    throw new SettingsError(
+      `Cannot show bull-board on ${board}: it asks nobody who they are; use loopback, or ` +
+        '--insecure-open if that is meant',
+    )
+  }
+}
+
+function refuseBackend({ backend, redisPassword, bullBoardListen }: Settings): void {
+  let parsed: Backend
+  try {
+    parsed = parseBackend(backend)
+  } catch (error) {
+    throw new SettingsError((error as Error).message, { cause: error })
+  }
+  if (parsed.kind === 'embedded') {
+    const needing = { redisPassword, bullBoardListen }
+    const [name] = Object.entries(needing).find(([, value]) => value !== undefined) ?? []
+    if (name === undefined) return
+    throw new SettingsError(`Cannot use ${name}: the backend is embedded`)
+  }
+  if (redisPassword !== undefined && parsed.place.password !== undefined) {
+    throw new SettingsError('Cannot use redisPassword: the URL of the backend has a password')
   }
 }
 

@@ -51,10 +51,83 @@ export const SettingsSchema = Type.Object(
         'the buckets. One service at a time uses it.',
     }),
     backend: Type.String({
-      form: '`embedded`',
+      form: '`embedded`, or the URL of a Redis',
       default: 'embedded',
-      description: 'Where batches are kept: in dataDir. Redis is planned and refused for now.',
+      description:
+        'Where records wait, with queue and catalog: in dataDir, or in a Redis that any number of ' +
+        'processes share: `redis://[user[:password]@]host[:port][/database]`, ' +
+        '`redis+sentinel://host[:port],host…/master`, `redis+cluster://host[:port],host…`, each also as ' +
+        '`rediss` with TLS and with `?prefix=name` for its keys.',
     }),
+    redisPassword: Type.Optional(
+      Type.String({
+        secret: true,
+        form: 'text',
+        minLength: 1,
+        description: 'Password of the Redis, if it is not to stand in the URL.',
+      }),
+    ),
+    redisFsync: Type.Enum(['always', 'everysec', 'none'], {
+      default: 'everysec',
+      description:
+        'What the append-only file of the Redis must do at least, which is checked at start. `always`: a ' +
+        'record answered with 200 is on its disk. `everysec`: a loss of power may cost the last second. ' +
+        '`none`: a restart of Redis may cost everything.',
+    }),
+    redisReplicas: Type.Integer({
+      minimum: 0,
+      maximum: 10,
+      default: 0,
+      description:
+        'So many replicas must have a record before it is answered with 200 (WAIT). With 0 a failover ' +
+        'may cost what was not replicated yet.',
+    }),
+    redisWaitAof: Type.Boolean({
+      default: false,
+      description:
+        'Wait until a record is on the disk of the Redis, and of redisReplicas replicas, whatever their ' +
+        'appendfsync (WAITAOF; Redis 7.2 or Valkey).',
+    }),
+    redisAckTimeoutMs: Type.Integer({
+      minimum: 50,
+      maximum: 10_000,
+      default: 2_000,
+      description:
+        'How long replicas and disks are waited for. Beyond, a put fails with ' +
+        'ServiceUnavailableException.',
+    }),
+    redisMemoryPercent: Type.Integer({
+      minimum: 10,
+      maximum: 90,
+      default: 75,
+      description:
+        'Puts are refused when the Redis uses this much of its maxmemory; the rest is for what delivery ' +
+        'needs to make room.',
+    }),
+    redisLockMs: Type.Integer({
+      minimum: 500,
+      maximum: 600_000,
+      default: 10_000,
+      description:
+        'A batch of a worker that has not been heard of for this long is given to another.',
+    }),
+    redisStreamClaims: Type.Integer({
+      minimum: 1,
+      maximum: 1_000,
+      default: 8,
+      description:
+        'Batches of one stream (of each of its lanes, if it is spread) that all workers together ' +
+        'deliver at a time, while it is in good health.',
+    }),
+    bullBoardListen: Type.Optional(
+      Type.String({
+        pattern: HOST_AND_PORT,
+        form: 'host:port of this machine',
+        description:
+          'Where bull-board shows the jobs of a Redis backend, to whoever reaches it. Only loopback, ' +
+          'unless insecureOpen is set.',
+      }),
+    ),
     accountId: Type.String({
       pattern: String.raw`^\d{12}$`,
       form: '12 digits',

@@ -19,6 +19,7 @@ import type { PutObservation } from '../../src/base/metrics.ts'
 import { noMetrics } from '../../src/base/metrics.ts'
 import { BatchIds } from '../../src/batch.ts'
 import type { SealedBatch } from '../../src/batch.ts'
+import type { OpenBatch } from '../../src/batch-store.ts'
 import type { ConfigurationContext } from '../../src/destination.ts'
 import type { Explainer } from '../../src/explanation.ts'
 import { BatchFiles } from '../../src/embedded/batch-files.ts'
@@ -30,7 +31,7 @@ import { StagedBytes } from '../../src/embedded/staged-bytes.ts'
 import { LocalFunctionReports } from '../../src/functions/function-reports.ts'
 import { FolderObjectStore } from '../../src/objects/folder-object-store.ts'
 import { Intake } from '../../src/pipeline/intake.ts'
-import { Ledger } from '../../src/pipeline/ledger.ts'
+import { LocalLedger } from '../../src/pipeline/ledger.ts'
 import { StreamRegistry } from '../../src/pipeline/stream-registry.ts'
 import { LocalReplays } from '../../src/replay/local-replays.ts'
 
@@ -103,7 +104,7 @@ export class ApiUnderTest implements AsyncDisposable {
         void ledger.sealed(batch)
       },
     })
-    const ledger = new Ledger({ catalog, store, queue, logger })
+    const ledger = new LocalLedger({ catalog, store, queue, logger })
     const registry = await StreamRegistry.open(catalog)
     const intake = new Intake({ store, destinations: destinationTypes, keyRing, clock })
     const functionReports = new LocalFunctionReports(clock)
@@ -142,6 +143,15 @@ export class ApiUnderTest implements AsyncDisposable {
       metrics: { ...noMetrics, put: (observation) => puts.push(observation) },
     }
     return new ApiUnderTest({ context, sealed, puts, warnings, functionReports }, directory)
+  }
+
+  /** The stream's one batch that is not sealed. */
+  async openBatch(streamName: string): Promise<OpenBatch> {
+    const { registry, store } = this.context
+    const { streamId } = registry.find(streamName) ?? assert.fail(`no stream ${streamName}`)
+    const [batch, ...others] = await store.openBatches(streamId)
+    assert(batch !== undefined && others.length === 0, 'one batch is open')
+    return batch
   }
 
   /** Calls an operation as the server does, with authorization left out. */

@@ -27,13 +27,13 @@ async function leftOf(api: ApiUnderTest, streamId: string): Promise<unknown> {
   return {
     accepted: books.accepted,
     queued: queue.recordCount,
-    open: store.openBatch(streamId),
+    open: await store.openBatches(streamId),
     storedBatches: await storedBatchCount(api),
     streams: await catalog.streams(),
   }
 }
 
-const NOTHING = { accepted: 0, queued: 0, open: undefined, storedBatches: 0, streams: [] }
+const NOTHING = { accepted: 0, queued: 0, open: [], storedBatches: 0, streams: [] }
 
 test('a delete drops what is buffered, and says how much that was', async () => {
   await using api = await openWithBacklog()

@@ -33,7 +33,7 @@ test('PutRecord stores the record and answers its id', async () => {
   await using api = await openWithStream()
   const Record = { Data: Buffer.from('héllo').toString('base64') }
   const answer = await api.call('PutRecord', { DeliveryStreamName: 'logs', Record })
-  const { batchId } = api.context.store.openBatch(api.context.registry.find('logs')!.streamId)!
+  const { batchId } = await api.openBatch('logs')
   expect(answer).toEqual({ Encrypted: false, RecordId: expect.any(String) as string })
   expect(decodeRecordId(answer['RecordId'] as string)).toEqual({ batchId, ordinal: 0 })
   expect(await stored(api)).toEqual(['héllo'])

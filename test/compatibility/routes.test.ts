@@ -42,7 +42,7 @@ test.for([
     ...(encoding === undefined ? {} : { 'content-encoding': encoding }),
   }
   const { statusCode, body: answer } = await api.route('POST', RECORDS, LOGS, { headers, body })
-  const { batchId } = api.context.store.openBatch(api.context.registry.find('logs')!.streamId)!
+  const { batchId } = await api.openBatch('logs')
   expect({ statusCode, answer }).toEqual({
     statusCode: 200,
     answer: {

@@ -12,7 +12,7 @@ import { ROOT } from './programs.ts'
 const IMAGE = `standpipe:test-${process.pid}`
 const WAIT_MS_MAX = 60_000
 const POLL_MS = 200
-const OWN_KIB_MAX = 80 * 1024
+const OWN_KIB_MAX = 64 * 1024
 
 const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8')
 const nodeVersion = /^ARG NODE_VERSION=(.*)$/m.exec(dockerfile)?.[1]
@@ -136,6 +136,19 @@ describe.runIf(typeof engine !== 'string')('the image', () => {
     expect(await runOnce(IMAGE)).toEqual({
       code: 2,
       stderr: expect.stringMatching(/^Cannot listen on 0\.0\.0\.0:4573 without access keys: /),
+    })
+  })
+
+  test.each(['api', 'worker'])('has what %s needs, and wants its Redis', async (role) => {
+    const environment = {
+      STANDPIPE_ACCESS_KEYS: 'AKID:secret',
+      STANDPIPE_BACKEND: 'redis://127.0.0.1:6379',
+      STANDPIPE_S3_ENDPOINT: 'http://127.0.0.1:7070',
+    }
+    const variables = Object.entries(environment).map(([name, value]) => `--env=${name}=${value}`)
+    expect(await runOnce(...variables, IMAGE, role)).toEqual({
+      code: 3,
+      stderr: expect.stringContaining('Cannot use Redis at 127.0.0.1:6379: connect ECONNREFUSED'),
     })
   })
 

@@ -1,6 +1,7 @@
 /** Programs that check what containers are made of, from .cache/ or installed into it. */
 import { execFile } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { pythonPackage } from '../clients/install.ts'
@@ -54,3 +55,15 @@ export async function buildComposeConfig(): Promise<string | undefined> {
     return undefined
   }
 }
+
+/** A file's text, by its path from the root. */
+export function read(path: string): Promise<string> {
+  return readFile(join(ROOT, path), 'utf8')
+}
+
+interface PackageJson {
+  readonly version: string
+  readonly optionalDependencies: Readonly<Record<string, string>>
+}
+
+export const packageJson = JSON.parse(await read('package.json')) as PackageJson

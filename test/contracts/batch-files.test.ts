@@ -6,12 +6,14 @@ import type { SealedBatch } from '../../src/batch.ts'
 import { BatchFiles } from '../../src/embedded/batch-files.ts'
 import { nodeFileSystem } from '../../src/embedded/node-file-system.ts'
 import { StagedBytes } from '../../src/embedded/staged-bytes.ts'
+import { batchEncryptionContract } from './batch-encryption.ts'
 import { batchImportContract } from './batch-import.ts'
 import { batchStagingContract } from './batch-staging.ts'
 import { batchStoreContract } from './batch-store.ts'
 import type { StoreSetting, StoreUnderTest } from './batch-store.ts'
 
 batchStoreContract('batch files', openNew)
+batchEncryptionContract('batch files', openNew)
 batchImportContract('batch files', openNew)
 batchStagingContract('batch files', openNew)
 
@@ -34,6 +36,7 @@ async function openIn(dataDirectory: string, setting: StoreSetting): Promise<Sto
   })
   return {
     store,
+    keepsOpen: false,
     sealed,
     // Closing seals nothing and writes nothing: it is what a process that dies leaves behind.
     async restart() {

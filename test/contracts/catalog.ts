@@ -1,52 +1,27 @@
 /** What every Catalog must do. */
-import { expect, test } from 'vitest'
-import { BatchIds } from '../../src/batch.ts'
-import type { SealedBatch } from '../../src/batch.ts'
+import { expect, test, vi } from 'vitest'
 import { CatalogConflict } from '../../src/catalog.ts'
 import type { Catalog } from '../../src/catalog.ts'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
-import type { Accounting } from '../../src/manifest.ts'
-import type { Receipt, ReceiptOutput } from '../../src/receipt.ts'
+import type { Receipt } from '../../src/receipt.ts'
 import { EMPTY_BOOKS } from '../../src/receipt.ts'
 import { systemClock } from '../../src/base/clock.ts'
+import { ids, makeBatch, makeOutput, makeReceipt, makeStream, NOW_MS } from './catalog-entries.ts'
+import { replayContract } from './catalog-replays.ts'
 
 export interface CatalogUnderTest extends AsyncDisposable {
   readonly catalog: Catalog
+  /** The same one in another process, where several share it. */
+  another?(): Catalog
   /** The catalog as the next process finds it. */
   restart(): Promise<CatalogUnderTest>
 }
 
 export type OpenCatalog = () => Promise<CatalogUnderTest>
 
-const NOW_MS = 1_783_952_116_000
-
 export function catalogContract(name: string, open: OpenCatalog): void {
-  const ids = new BatchIds(systemClock)
-  const makeStream = (name: string): DeliveryStream => ({
-    streamId: ids.next(),
-    name,
-    arn: `arn:aws:firehose:us-east-1:000000000000:deliverystream/${name}`,
-    status: 'ACTIVE',
-    type: 'DirectPut',
-    createdAtMs: NOW_MS,
-    versionId: 1,
-    revision: 1,
-    tags: [{ Key: 'team', Value: 'größe' }],
-    encryption: { status: 'DISABLED' },
-    destinationType: 'ExtendedS3',
-    destination: { BucketARN: 'arn:aws:s3:::b', Prefix: "it's/" },
-  })
-  const makeBatch = (streamId: string): SealedBatch => ({
-    batchId: ids.next(),
-    streamId,
-    recordCount: 10,
-    dataBytes: 1_000,
-    storedBytes: 3_000,
-    firstArrivalMs: NOW_MS,
-    lastArrivalMs: NOW_MS,
-    sealedAtMs: NOW_MS,
-    sealReason: 'age',
-  })
+  replayContract(name, open)
+
   test(`${name}: streams are kept over a restart, in the order of their names`, async () => {
     await using tested = await open()
     const [b, a, upper] = [makeStream('b'), makeStream('a'), makeStream('B')]
@@ -90,6 +65,36 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     await tested.catalog.createStream(makeStream('logs'))
   })
 
+  test(`${name}: changes by another process are told within a second, until told to end`, async () => {
+    await using tested = await open()
+    const { catalog } = tested
+    const watcher = tested.another?.() ?? catalog
+    const watching = new AbortController()
+    let seen: readonly DeliveryStream[] | undefined
+    const look = async (): Promise<void> => {
+      seen = await watcher.streams()
+    }
+    const isSeen = async (...streams: DeliveryStream[]): Promise<void> => {
+      await vi.waitFor(() => expect(seen).toEqual(streams), { timeout: 1_000, interval: 10 })
+    }
+    watcher.watchStreams(look, watching.signal)
+    // Nobody else has the embedded one: there is nothing to tell.
+    if (tested.another !== undefined) {
+      const stream = makeStream('logs')
+      await catalog.createStream(stream)
+      await isSeen(stream)
+      await catalog.replaceStream(stream)
+      await isSeen({ ...stream, revision: 2 })
+      await catalog.deleteStream(stream.streamId)
+      await isSeen()
+    }
+    watching.abort()
+    const seenLast = seen
+    await catalog.createStream(makeStream('other'))
+    await systemClock.sleep(1_000)
+    expect(seen).toBe(seenLast)
+  })
+
   test(`${name}: a sealed batch counts once as accepted, however often it is entered`, async () => {
     await using tested = await open()
     const streamId = ids.next()
@@ -112,10 +117,10 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     const batch = makeBatch(streamId)
     const receipt = makeReceipt(batch, {
       outputs: [
-        output('delivered', 3),
-        output('delivered', 1),
-        output('errored', 2),
-        output('copy', 10),
+        makeOutput('delivered', 3),
+        makeOutput('delivered', 1),
+        makeOutput('errored', 2),
+        makeOutput('copy', 10),
       ],
       droppedCount: 1,
       madeCount: 2,
@@ -138,7 +143,7 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     await using tested = await open()
     const streamId = ids.next()
     for (const madeCount of [7, -3]) {
-      const outputs = [output('delivered', 10 + madeCount)]
+      const outputs = [makeOutput('delivered', 10 + madeCount)]
       const receipt = makeReceipt(makeBatch(streamId), { madeCount, outputs })
       await tested.catalog.recordReceipt(receipt)
       await tested.catalog.recordReceipt(receipt)
@@ -183,6 +188,59 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     expect(await tested.catalog.books(ids.next())).toEqual(EMPTY_BOOKS)
   })
 
+  test(`${name}: a second receipt for a batch is ignored`, async () => {
+    await using tested = await open()
+    const batch = makeBatch(ids.next())
+    const receipt = makeReceipt(batch)
+    await tested.catalog.recordReceipt(receipt)
+    const second = makeReceipt(batch, {
+      outputs: [makeOutput('errored', 10)],
+      deliveredAtMs: NOW_MS,
+    })
+    await tested.catalog.recordReceipt(second)
+    expect(await tested.catalog.receipt(batch.batchId)).toEqual(receipt)
+    expect(await tested.catalog.latestReceipts(batch.streamId, 10)).toEqual([receipt])
+    expect(await tested.catalog.books(batch.streamId)).toEqual({
+      ...EMPTY_BOOKS,
+      accepted: 10,
+      delivered: 10,
+    })
+  })
+
+  test(`${name}: a batch in another lane counts and is found like any other`, async () => {
+    await using tested = await open()
+    const streamId = ids.next()
+    const batches = [0, 3, 1].map((lane) => ({ ...makeBatch(streamId), lane }))
+    const receipts = batches.map((batch, second) =>
+      makeReceipt(batch, { deliveredAtMs: NOW_MS + second }),
+    )
+    for (const [index, batch] of batches.entries()) {
+      await tested.catalog.recordSealed(batch)
+      await tested.catalog.recordReceipt(receipts[index] as Receipt, batch)
+    }
+    const [, fourth] = receipts
+    expect(await tested.catalog.receipt(fourth?.batchId ?? '')).toEqual(fourth)
+    expect(await tested.catalog.latestReceipts(streamId, 2)).toEqual([receipts[2], fourth])
+    expect(await tested.catalog.books(streamId)).toEqual({
+      ...EMPTY_BOOKS,
+      accepted: 30,
+      delivered: 30,
+    })
+    await tested.catalog.deleteStream(streamId)
+    expect(await tested.catalog.books(streamId)).toEqual(EMPTY_BOOKS)
+    expect(await tested.catalog.receipt(fourth?.batchId ?? '')).toBe(undefined)
+  })
+
+  test(`${name}: a receipt with thousands of outputs comes back whole`, async () => {
+    await using tested = await open()
+    const batch = makeBatch(ids.next())
+    const outputs = Array.from({ length: 2_000 }, () => makeOutput('delivered', 1))
+    const receipt = makeReceipt(batch, { outputs })
+    await tested.catalog.recordReceipt(receipt)
+    expect(await tested.catalog.receipt(batch.batchId)).toEqual(receipt)
+    expect(await tested.catalog.latestReceipts(batch.streamId, 1)).toEqual([receipt])
+  })
+
   test(`${name}: the latest receipts of a stream come newest first`, async () => {
     await using tested = await open()
     const streamId = ids.next()
@@ -207,53 +265,6 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     expect(await tested.catalog.books(streamId)).toMatchObject({ delivered: 20 })
   })
 
-  test(`${name}: replayed parts are kept by stream and source, in their order`, async () => {
-    await using tested = await open()
-    const [one, other] = [ids.next(), ids.next()]
-    const makePart = (streamId: string, source: string, records: string) => ({
-      streamId,
-      source,
-      batchId: ids.next(),
-      range: { from: 1_000, to: 1_008 },
-      records,
-    })
-    const parts = [
-      makePart(one, 'bucket/a', 'AQ=='),
-      makePart(one, 'bucket/a', 'Ag=='),
-      makePart(one, 'bucket/b', 'BA=='),
-      makePart(other, 'bucket/a', 'CA=='),
-    ]
-    for (const part of parts) await tested.catalog.recordReplay(part)
-    await using restarted = await tested.restart()
-    expect(await restarted.catalog.replayedParts(one, 'bucket/a')).toEqual([
-      { ...parts[0], imported: false },
-      { ...parts[1], imported: false },
-    ])
-    expect(await restarted.catalog.replayedParts(other, 'bucket/b')).toEqual([])
-    await restarted.catalog.deleteStream(one)
-    expect(await restarted.catalog.replayedParts(one, 'bucket/a')).toEqual([])
-    expect(await restarted.catalog.replayedParts(other, 'bucket/a')).toHaveLength(1)
-  })
-
-  test(`${name}: a replayed part is imported once its batch is accepted, and stays so`, async () => {
-    await using tested = await open()
-    const streamId = ids.next()
-    const batches = [makeBatch(streamId), makeBatch(streamId), makeBatch(streamId)]
-    for (const { batchId } of batches) {
-      const part = { streamId, source: 'b/k', batchId, records: 'AQ==' }
-      await tested.catalog.recordReplay({ ...part, range: { from: 0, to: 1 } })
-    }
-    const [accepted, delivered] = batches as [SealedBatch, SealedBatch, SealedBatch]
-    await tested.catalog.recordSealed(accepted)
-    await tested.catalog.recordReceipt(makeReceipt(delivered))
-    await tested.catalog.pruneReceipts(Infinity)
-    await using restarted = await tested.restart()
-    const parts = await restarted.catalog.replayedParts(streamId, 'b/k')
-    expect(parts.map(({ imported }) => imported)).toEqual([true, true, false])
-    expect(await restarted.catalog.replayedPart(accepted.batchId)).toEqual(parts[0])
-    expect(await restarted.catalog.replayedPart(ids.next())).toBe(undefined)
-  })
-
   test(`${name}: what was asked for before closing is done`, async () => {
     await using tested = await open()
     const streamId = ids.next()
@@ -262,33 +273,4 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     await recorded
     expect(await restarted.catalog.books(streamId)).toMatchObject({ accepted: 10 })
   })
-}
-
-function makeReceipt(batch: SealedBatch, facts: Partial<Receipt> = {}): Receipt {
-  return {
-    batchId: batch.batchId,
-    streamId: batch.streamId,
-    streamName: 'name',
-    recordCount: batch.recordCount,
-    dataBytes: batch.dataBytes,
-    firstArrivalMs: batch.firstArrivalMs,
-    sealedAtMs: batch.sealedAtMs,
-    deliveredAtMs: NOW_MS + 1_000,
-    attempts: 1,
-    outputs: [output('delivered', batch.recordCount)],
-    droppedCount: 0,
-    quarantinedCount: 0,
-    ...facts,
-  }
-}
-
-function output(accounting: Accounting, recordCount: number): ReceiptOutput {
-  return {
-    kind: 'object',
-    target: { key: 'a/b' },
-    accounting,
-    recordCount,
-    attempts: 1,
-    sizeBytes: 1,
-  }
 }

@@ -1,6 +1,7 @@
 import { LocalQueue } from '../../src/embedded/local-queue.ts'
 import { deliveryQueueContract } from './delivery-queue.ts'
 import type { OpenQueue } from './delivery-queue.ts'
+import { claimsContract } from './delivery-queue-claims.ts'
 import { lendingContract } from './delivery-queue-lending.ts'
 
 const open: OpenQueue = async (setting) => {
@@ -10,3 +11,4 @@ const open: OpenQueue = async (setting) => {
 
 deliveryQueueContract('local queue', open)
 lendingContract('local queue', open)
+claimsContract('local queue', open)

@@ -6,6 +6,8 @@ export class ManualClock implements Clock {
   #wallMs = Date.UTC(2026, 6, 13, 14, 15, 16)
   #monotonicMs = 1_000
   readonly #sleepers = new Set<{ atMs: number; wake: () => void }>()
+  /** Told of each new wall time; for what reads it elsewhere. */
+  onAdvance: (wallMs: number) => void = () => {}
 
   nowMs(): number {
     return this.#wallMs
@@ -23,6 +25,7 @@ export class ManualClock implements Clock {
   advance(durationMs: number): void {
     this.#wallMs += durationMs
     this.#monotonicMs += durationMs
+    this.onAdvance(this.#wallMs)
     for (const sleeper of this.#sleepers) {
       if (sleeper.atMs <= this.#monotonicMs) sleeper.wake()
     }

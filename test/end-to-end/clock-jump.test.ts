@@ -49,7 +49,7 @@ test.runIf(present)(
     const random = new SeededRandom(seed)
     const ledgers = new Map([['plain', ledger]])
     const options = {
-      url: service.url,
+      urls: [service.url],
       streamNames: ['plain'],
       connectionCount: 2,
       random,

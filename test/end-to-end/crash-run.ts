@@ -44,7 +44,7 @@ export async function crashUnderTraffic(
   const ledgers = new Map(streamNames.map((name) => [name, new Ledger()]))
   const stop = new AbortController()
   const traffic = new Traffic({
-    url: service.url,
+    urls: [service.url],
     streamNames,
     connectionCount: 4,
     random,
@@ -129,7 +129,12 @@ export async function judge(
   }
 }
 
-function bookProblems(books: StreamBooks, deliveredCount: number, acknowledged: number): string[] {
+/** Empty when they balance, nothing is pending, and what was delivered was found. */
+export function bookProblems(
+  books: StreamBooks,
+  deliveredCount: number,
+  acknowledged: number,
+): string[] {
   const { accepted, delivered, dropped, errored, quarantined, pending } = books
   const problems: string[] = []
   if (!balanced(books)) problems.push('unbalanced')

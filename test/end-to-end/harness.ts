@@ -1,5 +1,5 @@
 /**
- * The real process under test: `bin/standpipe.js serve` in its own process group, on a free port and
+ * The real process under test: `bin/standpipe.js` in its own process group, on a free port and
  * a data directory of its own that outlives any number of starts and kills.
  */
 import { execFile, spawn } from 'node:child_process'
@@ -21,7 +21,12 @@ const EXIT_MS_MAX = 60_000
 const POLL_MS = 20
 const LOG_CHARACTERS_MAX = 200_000
 
+/** The process is one of many on a Redis, or all in one. */
+export type Role = 'serve' | 'api' | 'worker'
+
 export interface ServiceOptions {
+  /** Default: serve. */
+  readonly role?: Role
   /** Beside the test's own: no credentials of the machine reach the service. */
   readonly environment?: Readonly<Record<string, string>>
   /** Default: a new temporary one, removed at the end. */
@@ -31,6 +36,7 @@ export interface ServiceOptions {
 export class Service implements AsyncDisposable {
   readonly url: string
   readonly dataDir: string
+  readonly role: Role
   readonly #environment: Record<string, string>
   readonly #ownsDataDir: boolean
   #child: ChildProcess | undefined
@@ -39,6 +45,7 @@ export class Service implements AsyncDisposable {
   private constructor(url: string, dataDir: string, options: ServiceOptions) {
     this.url = url
     this.dataDir = dataDir
+    this.role = options.role ?? 'serve'
     this.#ownsDataDir = options.dataDir === undefined
     this.#environment = {
       PATH: process.env['PATH'] ?? '',
@@ -71,10 +78,15 @@ export class Service implements AsyncDisposable {
     return this.#child?.pid
   }
 
+  /** Whether it was started, and has not ended by itself. */
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null
+  }
+
   /** Starts the process without waiting for it. */
   spawn(): void {
     if (this.#child !== undefined) throw new Error('Cannot start: the service runs')
-    const child = spawn(process.execPath, [BIN, 'serve'], {
+    const child = spawn(process.execPath, [BIN, this.role], {
       detached: true,
       env: this.#environment,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -114,6 +126,15 @@ export class Service implements AsyncDisposable {
     await this.#end('SIGKILL')
   }
 
+  /** SIGSTOP: the process stands still and doesn't know, until it is resumed. */
+  pause(): void {
+    this.#signal('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#signal('SIGCONT')
+  }
+
   /** SIGTERM; resolves with the exit code, or the signal if it took one. */
   terminate(): Promise<number | string> {
     return this.#end('SIGTERM')
@@ -131,6 +152,11 @@ export class Service implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child !== undefined) await this.kill()
     if (this.#ownsDataDir) await rm(this.dataDir, { recursive: true, force: true })
+  }
+
+  #signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    if (this.pid === undefined) throw new Error(`Cannot send ${signal}: the service does not run`)
+    process.kill(-this.pid, signal)
   }
 
   async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | string> {

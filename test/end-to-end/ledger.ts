@@ -9,11 +9,22 @@ export interface Finding {
   readonly problem: 'lost' | 'doubled' | 'refused but delivered' | 'never sent'
 }
 
+/**
+ * Whether a record that was refused is certainly not there. Beside a Redis it may be: its answer to the
+ * append may have been lost, or replicas not have answered in time.
+ */
+export type Refusal = 'is final' | 'may be none'
+
 export class Ledger {
   /** Record ids by id, in the order of their acknowledgement. */
   readonly acknowledged = new Map<string, string>()
   readonly #unanswered = new Set<string>()
   readonly #refused = new Set<string>()
+  readonly #refusal: Refusal
+
+  constructor(refusal: Refusal = 'is final') {
+    this.#refusal = refusal
+  }
 
   acknowledge(id: string, recordId: string): void {
     this.acknowledged.set(id, recordId)
@@ -39,7 +50,8 @@ export class Ledger {
       const recordId = responses[index]?.['RecordId']
       if (status === 200 && typeof recordId === 'string') this.acknowledge(id, recordId)
       else {
-        this.refuse(id)
+        if (this.#refusal === 'is final') this.refuse(id)
+        else this.leaveOpen(id)
         refusedCount += 1
       }
     }

@@ -147,7 +147,7 @@ async function killUnderTraffic(
   const ledgers = new Map(['plain', 'search'].map((name) => [name, new Ledger()]))
   const stop = new AbortController()
   const traffic = new Traffic({
-    url: service.url,
+    urls: [service.url],
     streamNames: [...ledgers.keys()],
     connectionCount: 2,
     random,

@@ -32,7 +32,7 @@ test.each([
   const ledger = new Ledger()
   const stop = new AbortController()
   const traffic = new Traffic({
-    url: service.url,
+    urls: [service.url],
     streamNames: ['plain'],
     connectionCount: 3,
     random: new SeededRandom(seed),

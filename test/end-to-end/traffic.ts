@@ -4,11 +4,14 @@ import { HttpClient } from './http-client.ts'
 import type { Ledger } from './ledger.ts'
 
 export interface TrafficOptions {
-  readonly url: string
+  /** Connections are spread over them. */
+  readonly urls: readonly string[]
   readonly streamNames: readonly string[]
   readonly connectionCount: number
   readonly random: SeededRandom
   readonly ledgers: ReadonlyMap<string, Ledger>
+  /** Default: a line (lineOf). */
+  readonly recordOf?: (streamName: string, id: string, padBytes: number) => Buffer
 }
 
 /**
@@ -24,12 +27,15 @@ export class Traffic {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { connectionCount } = this.#options
-    await Promise.all(Array.from({ length: connectionCount }, () => this.#connection(signal)))
+    const { connectionCount, urls } = this.#options
+    const connections = Array.from({ length: connectionCount }, (_, index) =>
+      this.#connection(urls[index % urls.length] ?? '', signal),
+    )
+    await Promise.all(connections)
   }
 
-  async #connection(signal: AbortSignal): Promise<void> {
-    const { url, random } = this.#options
+  async #connection(url: string, signal: AbortSignal): Promise<void> {
+    const { random } = this.#options
     const client = new HttpClient(url)
     while (!signal.aborted) {
       await this.#sendBatch(client, signal)
@@ -44,7 +50,7 @@ export class Traffic {
     const ledger = ledgers.get(name)
     if (ledger === undefined) throw new Error(`Cannot send to ${name}: it has no ledger`)
     const ids = Array.from({ length: random.integer(1, 60) }, () => this.#nextId(name))
-    const Records = ids.map((id) => ({ Data: this.#record(id).toString('base64') }))
+    const Records = ids.map((id) => ({ Data: this.#record(name, id).toString('base64') }))
     const input = { DeliveryStreamName: name, Records }
     for (;;) {
       try {
@@ -64,12 +70,12 @@ export class Traffic {
     return `${name}-${this.#lastId}`
   }
 
-  /** Mostly small, sometimes large; ends with a newline. */
-  #record(id: string): Buffer {
-    const { random } = this.#options
+  /** Mostly small, sometimes large. */
+  #record(name: string, id: string): Buffer {
+    const { random, recordOf } = this.#options
     const padBytes =
       random.next() < 0.002 ? random.integer(50_000, 900_000) : random.integer(0, 600)
-    return lineOf(id, padBytes)
+    return recordOf?.(name, id, padBytes) ?? lineOf(id, padBytes)
   }
 }
 

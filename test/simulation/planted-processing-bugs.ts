@@ -144,6 +144,7 @@ function withIndex(
   const index = JSON.parse(staged.index.toString()) as ProcessedIndex
   return {
     index: Buffer.from(JSON.stringify(change(index))),
+    blockCount: staged.blockCount,
     read: (block) => staged.read(block),
     close: () => staged.close(),
   }
@@ -170,6 +171,7 @@ function shifted(real: BatchContents): BatchContents {
       const [gap = Infinity] = RecordSet.parse(summary.dropped ?? '')
       return {
         index: staged.index,
+        blockCount: staged.blockCount,
         read: async (block) => closingGap(await staged.read(block), gap),
         close: () => staged.close(),
       }

@@ -66,6 +66,9 @@ class SimulatedCatalog implements Catalog {
     )
   }
 
+  /** Nobody else has the database open. */
+  watchStreams(): void {}
+
   createStream(stream: DeliveryStream): Promise<void> {
     return this.#write(() => {
       const { streams } = this.#database
@@ -146,8 +149,13 @@ class SimulatedCatalog implements Catalog {
     })
   }
 
-  recordReplay(part: ReplayedPart): Promise<void> {
-    return this.#write(() => void this.#database.replays.set(part.batchId, part))
+  recordReplay(part: ReplayedPart, knownCount: number): Promise<void> {
+    const { streamId, source } = part
+    return this.#write(() => {
+      if (this.#partsOf(streamId, source).length !== knownCount)
+        throw new CatalogConflict(`Cannot replay ${source}: somebody else is replaying it`)
+      this.#database.replays.set(part.batchId, part)
+    })
   }
 
   replayedPart(batchId: BatchId): Promise<KnownReplayedPart | undefined> {
@@ -155,13 +163,15 @@ class SimulatedCatalog implements Catalog {
   }
 
   replayedParts(streamId: string, source: string): Promise<readonly KnownReplayedPart[]> {
-    return this.#read(() =>
-      this.#knownParts().filter((part) => part.streamId === streamId && part.source === source),
-    )
+    return this.#read(() => this.#partsOf(streamId, source))
   }
 
   close(): Promise<void> {
     return this.#write(() => {})
+  }
+
+  #partsOf(streamId: string, source: string): KnownReplayedPart[] {
+    return this.#knownParts().filter((part) => part.streamId === streamId && part.source === source)
   }
 
   #knownParts(): KnownReplayedPart[] {

@@ -9,6 +9,9 @@ import { cancelReplay, getReplay, listReplays, startReplay } from './replays.ts'
 import { flushStream, pauseStream, resumeStream } from './stream-control.ts'
 import { getStream, listStreams } from './stream-status.ts'
 
+/** What a process answers that only delivers. */
+export const healthRoutes: readonly Route[] = [health, healthLive, healthReady]
+
 export const routes: readonly Route[] = [
   putRecords,
   explainRecord,
@@ -23,7 +26,5 @@ export const routes: readonly Route[] = [
   cancelReplay,
   getReceipt,
   listFunctions,
-  health,
-  healthLive,
-  healthReady,
+  ...healthRoutes,
 ]

@@ -47,7 +47,7 @@ async function batchStatus(
   ordinal: number,
   context: ApiContext,
 ): Promise<JsonObject | undefined> {
-  const open = findOpen(batchId, context)
+  const open = await findOpen(batchId, context)
   if (open !== undefined) return ordinal < open.recordCount ? open.status : undefined
   const queued = await context.queue.find(batchId)
   if (queued !== undefined) {
@@ -62,11 +62,10 @@ async function batchStatus(
   return { State: state, Receipt: { ...describeReceipt(receipt), Outputs: described } }
 }
 
-function findOpen(batchId: BatchId, { registry, store }: ApiContext) {
+async function findOpen(batchId: BatchId, { registry, store }: ApiContext) {
   for (const { streamId, name } of registry.list()) {
-    const found = [store.openBatch(streamId), ...store.sealingBatches(streamId)].find(
-      (batch) => batch?.batchId === batchId,
-    )
+    const batches = await store.openBatches(streamId)
+    const found = batches.find((batch) => batch.batchId === batchId)
     if (found === undefined) continue
     return { recordCount: found.recordCount, status: { State: 'open', DeliveryStreamName: name } }
   }

@@ -8,9 +8,10 @@ import { parameterOf } from './route-parameters.ts'
 
 /** Seals what is buffered, so that it is delivered without waiting for size or age. */
 export const flushStream = control('flush', 'FlushDeliveryStream', async (stream, context) => {
-  const recordCount = context.store.openBatch(stream.streamId)?.recordCount ?? 0
+  const open = await context.store.openBatches(stream.streamId)
   await context.intake.seal(stream.streamId, 'flush')
-  return { FlushedRecordCount: recordCount }
+  const recordCounts = open.map(({ state, recordCount }) => (state === 'open' ? recordCount : 0))
+  return { FlushedRecordCount: recordCounts.reduce((sum, count) => sum + count, 0) }
 })
 
 /** Records are still accepted; nothing is delivered until the stream is resumed, by any process. */

@@ -38,7 +38,8 @@ async function statusOf(stream: DeliveryStream, context: ApiContext): Promise<Js
   const { books, queue, pendingBytes, oldestArrivalMs } = await context.ledger.status(
     stream.streamId,
   )
-  const openBatch = context.store.openBatch(stream.streamId)
+  const batches = await context.store.openBatches(stream.streamId)
+  const openBatch = batches.find(({ state }) => state === 'open')
   return {
     DeliveryStreamName: stream.name,
     DeliveryStreamARN: stream.arn,
