@@ -80,7 +80,7 @@ export class RedisBatchReading implements BatchReading {
   ): Promise<StoredChunk | undefined> {
     try {
       if (frame === undefined) throw new FrameDamaged('The chunk is missing')
-      const chunk = await decodeFrame(frame, dataKey)
+      const chunk = decodeFrame(frame, dataKey)
       if (chunk.recordCount === place.recordCount) {
         return { ...chunk, firstOrdinal: place.firstOrdinal }
       }

@@ -15,14 +15,7 @@
 import { strict as assert } from 'node:assert'
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
 import { promisify } from 'node:util'
-import {
-  constants,
-  crc32,
-  zstdCompress,
-  zstdCompressSync,
-  zstdDecompress,
-  zstdDecompressSync,
-} from 'node:zlib'
+import { constants, crc32, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { ZstdOptions } from 'node:zlib'
 import type { Clock } from '../base/clock.ts'
 import type { Chunk } from '../batch.ts'
@@ -43,15 +36,16 @@ const NONCE = Buffer.alloc(12)
 const PURPOSE = 'standpipe frame'
 
 const LEVEL = { [constants.ZSTD_c_compressionLevel]: 1 }
-/** Of the output; more than zstd ever adds to what it can't compress. */
-const OVERHEAD_BYTES = 512
+/** Output is gathered in pieces of this size. Most payloads need one or two; as much as theirs is garbage. */
+const PIECE_BYTES = 64 * 1024
+/** zlib takes no less. */
+const PIECE_BYTES_MIN = 64
 /**
- * Up to this size a payload is compressed and decompressed where it is: that takes some 20 µs, and to
- * hand it to another thread takes more than that.
+ * Up to this size a payload is compressed where it is: that takes some 20 µs, and to hand it to another
+ * thread takes more than that.
  */
 const AT_ONCE_BYTES_MAX = 16 * 1024
 const compressElsewhere = promisify<Buffer, ZstdOptions, Buffer>(zstdCompress)
-const decompressElsewhere = promisify<Buffer, ZstdOptions, Buffer>(zstdDecompress)
 
 /** A frame that is not as it was written, or is under another key. */
 export class FrameDamaged extends Error {
@@ -89,7 +83,7 @@ export async function encodeFrame(chunk: Chunk, options: FrameOptions): Promise<
  * @param dataKey that of the batch; absent when it has none
  * @throws FrameDamaged
  */
-export async function decodeFrame(frame: Buffer, dataKey?: Buffer): Promise<Chunk> {
+export function decodeFrame(frame: Buffer, dataKey?: Buffer): Chunk {
   if (frame.byteLength < FRAME_HEADER_BYTES) throw new FrameDamaged('The frame is cut short')
   const facts = frame.subarray(0, FACTS_BYTES)
   const stored = frame.subarray(FRAME_HEADER_BYTES)
@@ -100,7 +94,7 @@ export async function decodeFrame(frame: Buffer, dataKey?: Buffer): Promise<Chun
   const flags = facts.readUInt8(1)
   const payloadBytes = facts.readUInt32LE(16)
   const plain = (flags & ENCRYPTED) === 0 ? stored : decrypt(stored, facts, dataKey)
-  const payload = (flags & COMPRESSED) === 0 ? plain : await inflate(plain, payloadBytes)
+  const payload = (flags & COMPRESSED) === 0 ? plain : inflate(plain, payloadBytes)
   if (payload.byteLength !== payloadBytes) throw new FrameDamaged('The payload is cut short')
   return { arrivalMs: facts.readDoubleLE(8), recordCount: facts.readUInt32LE(4), payload }
 }
@@ -111,8 +105,7 @@ async function compressWhenWorth(
 ): Promise<Buffer | undefined> {
   const sizeBytes = payload.byteLength
   if (!trial.isWorth(sizeBytes)) return undefined
-  const chunkSize = sizeBytes + OVERHEAD_BYTES
-  const options = { params: LEVEL, pledgedSrcSize: sizeBytes, chunkSize }
+  const options = { params: LEVEL, pledgedSrcSize: sizeBytes, chunkSize: PIECE_BYTES }
   const compressed =
     sizeBytes <= AT_ONCE_BYTES_MAX
       ? zstdCompressSync(payload, options)
@@ -120,12 +113,11 @@ async function compressWhenWorth(
   return trial.paid(sizeBytes, compressed.byteLength) ? compressed : undefined
 }
 
-async function inflate(compressed: Buffer, payloadBytes: number): Promise<Buffer> {
-  const options = { maxOutputLength: Math.max(1, payloadBytes) }
+/** Where it is: whoever reads batches is a thread for that. */
+function inflate(compressed: Buffer, payloadBytes: number): Buffer {
+  const sizeBytes = Math.max(PIECE_BYTES_MIN, payloadBytes)
   try {
-    return payloadBytes <= AT_ONCE_BYTES_MAX
-      ? zstdDecompressSync(compressed, options)
-      : await decompressElsewhere(compressed, options)
+    return zstdDecompressSync(compressed, { maxOutputLength: sizeBytes, chunkSize: sizeBytes })
   } catch (error) {
     throw new FrameDamaged('The payload cannot be decompressed', { cause: error })
   }

@@ -66,7 +66,7 @@ test('on a cluster a stream is spread over nodes, and nothing is lost while a sl
     for (const { batchId, lane } of listed) {
       const key = keys.lane(streamId, lane).ofBatch('chunks', batchId)
       for (const frame of await client.lrangeBuffer(key, 0, -1)) {
-        texts.push(...[...recordsOf(await decodeFrame(frame))].map(String))
+        texts.push(...[...recordsOf(decodeFrame(frame))].map(String))
       }
     }
     expect(texts.toSorted()).toEqual(appended)

@@ -96,7 +96,7 @@ export class TemporaryRedisStore implements AsyncDisposable {
   async texts({ streamId, lane, batchId }: SealedBatch, dataKey?: Buffer): Promise<string[]> {
     const key = this.keys.lane(streamId, lane).ofBatch('chunks', batchId)
     const frames = await this.client.lrangeBuffer(key, 0, -1)
-    const chunks = await Promise.all(frames.map((frame) => decodeFrame(frame, dataKey)))
+    const chunks = frames.map((frame) => decodeFrame(frame, dataKey))
     return chunks.flatMap((chunk) => [...recordsOf(chunk)].map(String))
   }
 
