@@ -13,7 +13,7 @@ import { LocalKeyRing, NO_KEYS } from './embedded/local-key-ring.ts'
 import { nodeFileSystem } from './embedded/node-file-system.ts'
 import { PortDeliveryHost } from './threads/port-delivery-host.ts'
 import { StagedBytes } from './embedded/staged-bytes.ts'
-import type { ThreadContents } from './opened-backend.ts'
+import type { ThreadContents } from './backends/opened-backend.ts'
 import { ErrorObjects } from './objects/error-objects.ts'
 import { openObjectStore } from './objects/object-store-place.ts'
 import type { ObjectStorePlace } from './objects/object-store-place.ts'
@@ -91,7 +91,7 @@ async function openContents(
   resources: AsyncDisposableStack,
 ): Promise<BatchContents> {
   if (contents.kind === 'redis') {
-    const { openRedisContents } = await import('./redis-contents.ts')
+    const { openRedisContents } = await import('./backends/redis-contents.ts')
     return openRedisContents(contents, { keyRing, clock, logger }, resources)
   }
   const { dataDirectory, stagedBytes, stagingFreeBytesMin } = contents

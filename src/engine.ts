@@ -26,14 +26,14 @@ import { DeferredExplainer } from './deferred-explainer.ts'
 import { AuditFile } from './embedded/audit-file.ts'
 import { DataLock } from './embedded/data-lock.ts'
 import { LocalKeyRing, NO_KEYS } from './embedded/local-key-ring.ts'
-import { openEmbeddedBackend } from './embedded-backend.ts'
+import { openEmbeddedBackend } from './backends/embedded-backend.ts'
 import { LocalFunctionReports } from './functions/function-reports.ts'
 import { sweepPartialObjects } from './objects/folder-object-store.ts'
 import { openObjectStore } from './objects/object-store-place.ts'
 import type { ObjectStorePlace } from './objects/object-store-place.ts'
 import { sweepSpools } from './objects/spool.ts'
-import { CLAIMS_PER_THREAD } from './opened-backend.ts'
-import type { OpenedBackend, Role } from './opened-backend.ts'
+import { CLAIMS_PER_THREAD } from './backends/opened-backend.ts'
+import type { OpenedBackend, Role } from './backends/opened-backend.ts'
 import { LocalDeliveryHost } from './pipeline/delivery-host.ts'
 import { Intake } from './pipeline/intake.ts'
 import { checkProcessing } from './pipeline/processing-check.ts'
@@ -81,7 +81,7 @@ export async function openEngine(
   const openBackend =
     settings.backend === 'embedded'
       ? openEmbeddedBackend
-      : (await import('./redis-backend.ts')).openRedisBackend
+      : (await import('./backends/redis-backend.ts')).openRedisBackend
   const backend = await openBackend(
     {
       settings,

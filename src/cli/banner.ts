@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { maskedBackend } from '../backend.ts'
-import type { Role } from '../opened-backend.ts'
+import type { Role } from '../backends/opened-backend.ts'
 import { QUICKSTART_BUCKET, QUICKSTART_STREAM } from '../settings/quickstart.ts'
 import type { ObjectStoreChoice, Settings } from '../settings.ts'
 

@@ -63,7 +63,7 @@ async function transfer<Report>(
   settings: Settings,
   work: (place: TransferPlace, onProgress: OnProgress) => Promise<Report>,
 ): Promise<Report> {
-  const { openTransferPlace } = await import('../transfer-place.ts')
+  const { openTransferPlace } = await import('../backends/open-transfer-place.ts')
   const progress = new Progress(flags['json'] !== true, systemClock)
   try {
     await using resources = new AsyncDisposableStack()

@@ -90,7 +90,7 @@ export const SettingsSchema = Type.Object(
     }),
     redisAckTimeoutMs: Type.Integer({
       minimum: 50,
-      maximum: 10_000,
+      maximum: 4_000,
       default: 2_000,
       description:
         'How long replicas and disks are waited for. Beyond, a put fails with ' +

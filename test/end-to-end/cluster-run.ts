@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import type { SeededRandom } from '../fakes/seeded-random.ts'
 import { readBooks } from './books.ts'
+import { updatePrefixes } from './crash-run.ts'
 import { watchBooks } from './cluster-nodes.ts'
 import type { Nodes } from './cluster-nodes.ts'
 import type { StreamVerdict, TestedStream } from './cluster-streams.ts'
@@ -26,7 +27,10 @@ export interface LoadOutcome {
   readonly unbalanced: readonly string[]
 }
 
-/** Sends to all nodes, by turns to each stream, for as long as `meanwhile` takes. */
+/**
+ * Sends to all nodes, by turns to each stream, for as long as `meanwhile` takes, and changes the prefixes
+ * of streams into S3: whoever gives a batch another name than its first one doubles it.
+ */
 export async function underLoad(
   nodes: Nodes,
   { streams, random, connectionCount = 4 }: LoadPlan,
@@ -44,6 +48,7 @@ export async function underLoad(
     recordOf: (name, id, padBytes) => byName.get(name)?.recordOf(id, padBytes) ?? Buffer.alloc(0),
   })
   const sending = traffic.run(stop.signal)
+  const updating = updatePrefixes(nodes.clients, bucketNames(streams), random, stop.signal)
   const watching = watchBooks(nodes, [...byName.keys()], stop.signal)
   try {
     // Whichever fails first is told.
@@ -51,7 +56,7 @@ export async function underLoad(
   } finally {
     stop.abort()
   }
-  await sending
+  await Promise.all([sending, updating])
   return { ledgers, unbalanced: await watching }
 }
 
@@ -128,6 +133,11 @@ export async function judgeOnAll(
   if (texts.size === 1) return verdict
   const problem = `the nodes disagree: ${[...texts].join(' ')}`
   return { ...verdict, bookProblems: [...verdict.bookProblems, problem] }
+}
+
+function bucketNames(streams: readonly TestedStream[]): string[] {
+  const into = streams.filter(({ input }) => 'ExtendedS3DestinationConfiguration' in input)
+  return into.map(({ name }) => name)
 }
 
 function oneOf(nodes: readonly Service[], random: SeededRandom): Service {

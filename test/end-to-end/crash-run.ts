@@ -75,14 +75,24 @@ async function updateStreams(
   signal: AbortSignal,
 ): Promise<void> {
   const client = service.client()
-  const names = [...CRASH_STREAMS.keys()]
+  await updatePrefixes([client], [...CRASH_STREAMS.keys()], random, signal)
+  client.close()
+}
+
+/** By any of the clients, and any of the streams, which deliver to S3. */
+export async function updatePrefixes(
+  clients: readonly HttpClient[],
+  names: readonly string[],
+  random: SeededRandom,
+  signal: AbortSignal,
+): Promise<void> {
   for (let version = 1; !signal.aborted; version += 1) {
     await sleep(300)
-    const DeliveryStreamName = names[random.integer(0, names.length - 1)] ?? ''
+    const client = clients[version % clients.length]
+    const name = names[random.integer(0, names.length - 1)] ?? ''
     // Broken off by a kill: the next one will do.
-    await update(client, DeliveryStreamName, `generation-${version}/`).catch(() => undefined)
+    if (client) await update(client, name, `generation-${version}/`).catch(() => undefined)
   }
-  client.close()
 }
 
 async function update(client: HttpClient, DeliveryStreamName: string, Prefix: string) {

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import { BatchIds } from '../../src/batch.ts'
 import { loadSettings } from '../../src/settings.ts'
-import { openTransferPlace } from '../../src/transfer-place.ts'
+import { openTransferPlace } from '../../src/backends/open-transfer-place.ts'
 import type { TransferPlace } from '../../src/transfer/transfer-place.ts'
 import { SSE_KEY } from './filled-place.ts'
 

@@ -1,0 +1,56 @@
+import type { RedisPlace } from '../../backend.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Logger } from '../../base/logger.ts'
+import { connect, disconnect } from '../connection.ts'
+import type { Keys } from '../keys.ts'
+import type { RedisClient } from '../scripts.ts'
+
+const LOOK_MS = 500
+
+export interface StreamWatchOptions {
+  readonly place: RedisPlace
+  readonly client: RedisClient
+  readonly keys: Keys
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * Calls `changed` whenever the counter of changes is another one than it was when `changed` last
+ * succeeded, and once in the beginning. A message is only a reason to look at once: lost ones cost half
+ * a second.
+ */
+export async function watchStreamChanges(
+  { place, client, keys, clock, logger }: StreamWatchOptions,
+  changed: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted) return
+  let nap = new AbortController()
+  const wake = (): void => nap.abort()
+  signal.addEventListener('abort', wake, { once: true })
+  const subscriber = connect({ place, name: 'changes', logger })
+  subscriber.on('message', wake)
+  subscriber.on('ready', () => {
+    subscriber.subscribe(keys.changes).catch((error: unknown) => {
+      logger.debug(
+        { error },
+        'Changes of streams are not subscribed to before the next connection.',
+      )
+    })
+  })
+
+  let seen: string | null | undefined
+  while (!signal.aborted) {
+    nap = new AbortController()
+    try {
+      const revision = await client.get(keys.catalog('revision'))
+      if (revision !== seen && !signal.aborted) await changed()
+      seen = revision
+    } catch (error) {
+      logger.debug({ error }, 'Changes of streams were not looked at; the next look is soon.')
+    }
+    await clock.sleep(LOOK_MS, nap.signal)
+  }
+  disconnect(subscriber)
+}
