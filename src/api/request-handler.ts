@@ -7,6 +7,7 @@
  * learns nothing of streams or inputs, and nothing takes effect before all of it has passed.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { BackendUnavailable } from '../backend.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { AccessKeys } from './access-keys.ts'
 import { errorAnswer, jsonAnswer, send } from './answer.ts'
@@ -116,7 +117,12 @@ export class RequestHandler {
       logger.debug({ requestId, error }, 'Client went away; nothing was done.')
       return undefined
     }
-    if (!(error instanceof ApiError)) logger.error({ requestId, error }, 'Request failed.')
+    if (error instanceof BackendUnavailable) {
+      const reason = error.message
+      logger.warn({ requestId, reason }, 'A request was put off.')
+    } else if (!(error instanceof ApiError)) {
+      logger.error({ requestId, error }, 'Request failed.')
+    }
     return errorAnswer(error)
   }
 

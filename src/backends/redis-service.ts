@@ -45,7 +45,7 @@ export function openRedisService(
   })
   resources.defer(() => durable.close())
   const keys = new Keys(place.prefix)
-  const lanes = new Lanes(client, keys)
+  const lanes = new Lanes(client, durable, keys)
   return { place, client, scripts: new Scripts(client), durable, keys, lanes, clock, logger }
 }
 

@@ -68,6 +68,8 @@ export function optionsOf(place: RedisPlace, name: string) {
     socketTimeout: ANSWER_TIMEOUT_MS,
     retryStrategy: reconnectDelayMs,
     autoResendUnfulfilledCommands: false,
+    // The client would do it without an ear for its failure, which would end the process (subscription.ts).
+    autoResubscribe: false,
     maxRetriesPerRequest: 5,
     // A master that was replaced answers writes with READONLY: the client must look again.
     reconnectOnError: (error: Error): boolean => error.message.startsWith('READONLY'),

@@ -42,7 +42,7 @@ export function openProcess(place: RedisPlace, options: RedisProcessOptions = {}
   const { durable = (scripts) => scripts, ...facts } = options
   const client = connect({ place, name: 'test', logger: silentLogger })
   const keys = new Keys(place.prefix)
-  const lanes = new Lanes(client, keys)
+  const lanes = new Lanes(client, new Scripts(client), keys)
   const scripts = new Scripts(client)
   const catalog = new RedisCatalog({
     clock: systemClock,

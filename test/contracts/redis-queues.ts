@@ -58,7 +58,7 @@ export function openQueueProcess(options: QueueProcessOptions): QueueProcess {
   const { place, scripts = (plain) => plain, runs = true, ...facts } = options
   const client = connect({ place, name: 'test', logger: silentLogger })
   const keys = new Keys(place.prefix)
-  const lanes = new Lanes(client, keys)
+  const lanes = new Lanes(client, new Scripts(client), keys)
   const queue = new RedisQueue({
     clock: systemClock,
     logger: silentLogger,

@@ -36,7 +36,7 @@ async function openIn(keys: Keys, setting: StoreSetting): Promise<StoreUnderTest
   const { clock, keyRing, quotaBytes } = setting
   const client = new Redis(server.url)
   const scripts = new Scripts(client)
-  const lanes = new Lanes(client, keys)
+  const lanes = new Lanes(client, new Scripts(client), keys)
   const base = { client, scripts, durable: scripts, keys, clock, logger: silentLogger }
   const sealed: SealedBatch[] = []
   const store = await RedisBatchStore.open({

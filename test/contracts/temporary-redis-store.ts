@@ -80,7 +80,7 @@ export class TemporaryRedisStore implements AsyncDisposable {
       scripts,
       durable: options.durable ?? scripts,
       keys: this.keys,
-      lanes: new Lanes(client, this.keys),
+      lanes: new Lanes(client, new Scripts(client), this.keys),
       // Not asked by the tests that use this.
       contents: {} as BatchContents,
       clock: this.clock,

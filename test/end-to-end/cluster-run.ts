@@ -19,6 +19,8 @@ export interface LoadPlan {
   readonly random: SeededRandom
   /** Default: 4. */
   readonly connectionCount?: number
+  /** Whether the prefixes of streams into S3 are changed meanwhile; default: yes. */
+  readonly updates?: boolean
 }
 
 export interface LoadOutcome {
@@ -28,12 +30,12 @@ export interface LoadOutcome {
 }
 
 /**
- * Sends to all nodes, by turns to each stream, for as long as `meanwhile` takes, and changes the prefixes
- * of streams into S3: whoever gives a batch another name than its first one doubles it.
+ * Sends to all nodes, by turns to each stream, for as long as `meanwhile` takes. Whoever gives a batch
+ * another name than its first one is found out by the prefixes, which change.
  */
 export async function underLoad(
   nodes: Nodes,
-  { streams, random, connectionCount = 4 }: LoadPlan,
+  { streams, random, connectionCount = 4, updates = true }: LoadPlan,
   meanwhile: (ledgers: ReadonlyMap<string, Ledger>) => Promise<void>,
 ): Promise<LoadOutcome> {
   const byName = new Map(streams.map((stream) => [stream.name, stream]))
@@ -48,7 +50,8 @@ export async function underLoad(
     recordOf: (name, id, padBytes) => byName.get(name)?.recordOf(id, padBytes) ?? Buffer.alloc(0),
   })
   const sending = traffic.run(stop.signal)
-  const updating = updatePrefixes(nodes.clients, bucketNames(streams), random, stop.signal)
+  const updated = updates ? bucketNames(streams) : []
+  const updating = updatePrefixes(nodes.clients, updated, random, stop.signal)
   const watching = watchBooks(nodes, [...byName.keys()], stop.signal)
   try {
     // Whichever fails first is told.

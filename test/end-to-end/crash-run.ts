@@ -89,9 +89,9 @@ export async function updatePrefixes(
   for (let version = 1; !signal.aborted; version += 1) {
     await sleep(300)
     const client = clients[version % clients.length]
-    const name = names[random.integer(0, names.length - 1)] ?? ''
+    const name = names[random.integer(0, names.length - 1)]
     // Broken off by a kill: the next one will do.
-    if (client) await update(client, name, `generation-${version}/`).catch(() => undefined)
+    if (client && name) await update(client, name, `generation-${version}/`).catch(() => undefined)
   }
 }
 

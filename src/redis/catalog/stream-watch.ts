@@ -1,9 +1,10 @@
 import type { RedisPlace } from '../../backend.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
-import { connect, disconnect } from '../connection.ts'
+import { disconnect } from '../connection.ts'
 import type { Keys } from '../keys.ts'
 import type { RedisClient } from '../scripts.ts'
+import { subscribe } from '../subscription.ts'
 
 const LOOK_MS = 500
 
@@ -29,16 +30,8 @@ export async function watchStreamChanges(
   let nap = new AbortController()
   const wake = (): void => nap.abort()
   signal.addEventListener('abort', wake, { once: true })
-  const subscriber = connect({ place, name: 'changes', logger })
-  subscriber.on('message', wake)
-  subscriber.on('ready', () => {
-    subscriber.subscribe(keys.changes).catch((error: unknown) => {
-      logger.debug(
-        { error },
-        'Changes of streams are not subscribed to before the next connection.',
-      )
-    })
-  })
+  const channel = keys.changes
+  const subscriber = subscribe({ place, name: 'changes', logger, channel, onMessage: wake })
 
   let seen: string | null | undefined
   while (!signal.aborted) {

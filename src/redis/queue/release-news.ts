@@ -1,8 +1,9 @@
 import type { RedisPlace } from '../../backend.ts'
 import type { Logger } from '../../base/logger.ts'
-import { connect, disconnect } from '../connection.ts'
+import { disconnect } from '../connection.ts'
 import type { Keys } from '../keys.ts'
 import type { RedisClient } from '../scripts.ts'
+import { subscribe } from '../subscription.ts'
 
 export interface ReleaseNewsOptions {
   readonly place: RedisPlace
@@ -24,10 +25,8 @@ export class ReleaseNews {
     const { place, keys, logger, listens, onNews } = options
     this.#channel = `${keys.prefix}:released`
     if (!listens) return
-    this.#subscriber = connect({ place, name: 'released', logger })
-    this.#subscriber.on('message', onNews)
-    // A client subscribes again by itself whenever it has reconnected.
-    this.#subscriber.subscribe(this.#channel).catch((error: unknown) => this.#report(error))
+    const channel = this.#channel
+    this.#subscriber = subscribe({ place, name: 'released', logger, channel, onMessage: onNews })
   }
 
   tell(): void {

@@ -30,7 +30,7 @@ test('on a cluster a stream is spread over nodes, and nothing is lost while a sl
       scripts,
       durable: scripts,
       keys,
-      lanes: new Lanes(client, keys),
+      lanes: new Lanes(client, new Scripts(client), keys),
       contents: {} as BatchContents,
       clock: systemClock,
       logger: silentLogger,
