@@ -157,11 +157,14 @@ class RunningService implements Service {
     try {
       await Promise.all(servers.map((server) => server.drain(loops.abortThreads.signal)))
       loops.stop.abort()
-      await Promise.all([loops.housekeeping, engine.context.replays.close()])
-      // What others have open, too, is theirs to fill.
-      if (!engine.backend.isShared) await engine.context.store.sealAll('drain')
+      const receiving = Promise.all([loops.housekeeping, engine.context.replays.close()])
+      if (!engine.backend.isShared) {
+        await receiving
+        await engine.context.store.sealAll('drain')
+      }
+      // What others have open, too, is theirs to fill, and theirs to deliver.
       loops.drainThreads.abort()
-      await loops.threads
+      await Promise.all([receiving, loops.threads])
       loops.stopBackend.abort()
       await loops.backend
       return {

@@ -70,6 +70,7 @@ const DOCUMENTS = [
   'ARCHITECTURE.md',
   'docs/compatibility.md',
   'docs/operations.md',
+  'docs/producers.md',
   'docs/performance.md',
 ]
 

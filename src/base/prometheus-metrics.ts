@@ -47,7 +47,8 @@ export interface StoreSample {
 }
 
 export interface MetricsSources {
-  streams(): Promise<readonly StreamSample[]>
+  /** Undefined: it can't be told now, and the gauges of streams are left out. */
+  streams(): Promise<readonly StreamSample[] | undefined>
   store(): StoreSample
 }
 
@@ -145,9 +146,11 @@ export class PrometheusMetrics implements Metrics {
   /** All metrics in Prometheus's text form. */
   async text(): Promise<string> {
     const samples = await this.#sources.streams()
-    this.#forgetStreams(new Set(samples.map(({ streamName }) => streamName)))
     for (const gauge of this.#byName.values()) if (gauge instanceof Gauge) gauge.reset()
-    for (const sample of samples) this.#sampleStream(sample)
+    if (samples !== undefined) {
+      this.#forgetStreams(new Set(samples.map(({ streamName }) => streamName)))
+      for (const sample of samples) this.#sampleStream(sample)
+    }
     this.#sampleStore(this.#sources.store())
     return this.#registry.metrics()
   }
@@ -172,9 +175,9 @@ export class PrometheusMetrics implements Metrics {
   #sampleStore(store: StoreSample): void {
     const set = (what: string, help: string, value: number): void =>
       this.#gauge(`standpipe_store_${what}`, help, []).set(value)
-    set('bytes', 'Bytes of undelivered batches on disk.', store.storedBytes)
+    set('bytes', 'Bytes that undelivered batches occupy.', store.storedBytes)
     set('quota_bytes', 'Where puts begin to be refused.', store.quotaBytes)
-    set('batches', 'Batches on disk.', store.batchCount)
+    set('batches', 'Batches that are not delivered.', store.batchCount)
     set('quarantined_chunks', 'Damaged chunks set aside.', store.quarantinedChunkCount)
     set('accepting', '1 while puts are taken, 0 while there is no room.', store.accepting ? 1 : 0)
   }

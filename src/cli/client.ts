@@ -155,12 +155,13 @@ export async function withClient(
 }
 
 /** One line for what the user can mend; anything else as it is. */
-export function explainedFailure(error: unknown, endpoint: string): unknown {
+export function explainedFailure(error: unknown, endpoint: string, service = 'Standpipe'): unknown {
   if (!(error instanceof Error) || error instanceof CommandError) return error
   const code = networkCode(error)
   if (code !== undefined) {
-    const hint = code === 'ECONNREFUSED' ? '; is it running? (npm start)' : ''
-    return new CommandError(`Cannot reach Standpipe at ${endpoint}: ${code}${hint}`)
+    const isOurs = service === 'Standpipe' && code === 'ECONNREFUSED'
+    const hint = isOurs ? '; is it running? (npm start)' : ''
+    return new CommandError(`Cannot reach ${service} at ${endpoint}: ${code}${hint}`)
   }
   if ('$metadata' in error) return new CommandError(`${error.name}: ${error.message}`)
   return error

@@ -1,7 +1,7 @@
 /** The flags of `generate` that say how many records are made when. */
 import { constantRate, dailyCurve, ramp, spikes } from '../generator/rate-plan.ts'
 import type { RatePlan } from '../generator/rate-plan.ts'
-import { textFlag, usageError } from './command.ts'
+import { integerFlag, textFlag, usageError } from './command.ts'
 import type { Invocation, Options } from './command.ts'
 
 export const PLAN_OPTIONS = {
@@ -39,13 +39,51 @@ export interface GeneratePlan {
   readonly dayMs?: number
 }
 
-type Pattern = 'constant' | 'ramp' | 'spike' | 'daily'
+interface Pattern {
+  /** The flags that only some patterns take. */
+  readonly flags: readonly string[]
+  read(
+    invocation: Invocation,
+    rate: number,
+    durationMs: number | undefined,
+  ): Pick<GeneratePlan, 'plan' | 'dayMs'>
+}
 
-const FLAGS_OF: Readonly<Record<Pattern, readonly string[]>> = {
-  constant: [],
-  ramp: ['rate-to', 'ramp-over'],
-  spike: ['spike-every', 'spike-for', 'spike-factor'],
-  daily: ['rate-to', 'day'],
+const PATTERNS: Readonly<Record<string, Pattern>> = {
+  constant: {
+    flags: [],
+    read: (_, rate) => ({ plan: constantRate(rate) }),
+  },
+  ramp: {
+    flags: ['rate-to', 'ramp-over'],
+    read(invocation, rate, durationMs) {
+      const rateTo = numberFlag(invocation, 'rate-to')
+      const overMs = durationFlag(invocation, 'ramp-over') ?? durationMs
+      if (rateTo === undefined) throw usageError('Cannot ramp: --rate-to is missing')
+      if (overMs === undefined) throw usageError('Cannot ramp: give --ramp-over, or --duration')
+      return { plan: ramp(rate, rateTo, overMs) }
+    },
+  },
+  spike: {
+    flags: ['spike-every', 'spike-for', 'spike-factor'],
+    read(invocation, rate) {
+      const everyMs = durationFlag(invocation, 'spike-every') ?? 60_000
+      const lengthMs = durationFlag(invocation, 'spike-for') ?? 5_000
+      const factor = numberFlag(invocation, 'spike-factor') ?? 10
+      if (lengthMs > everyMs) {
+        throw usageError('Cannot use --spike-for: must not be longer than --spike-every')
+      }
+      return { plan: spikes(rate, { everyMs, lengthMs, factor }) }
+    },
+  },
+  daily: {
+    flags: ['rate-to', 'day'],
+    read(invocation, rate) {
+      const rateTo = numberFlag(invocation, 'rate-to') ?? 4 * rate
+      const dayMs = durationFlag(invocation, 'day') ?? 86_400_000
+      return { plan: dailyCurve(rate, rateTo, dayMs), dayMs }
+    },
+  },
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = {
@@ -57,63 +95,27 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 }
 
 export function readPlan(invocation: Invocation): GeneratePlan {
-  const pattern = textFlag(invocation, 'pattern') ?? 'constant'
-  if (!isPattern(pattern)) {
-    throw usageError(`Cannot use --pattern ${pattern}: must be ${Object.keys(FLAGS_OF).join(', ')}`)
-  }
-  refuseFlagsOfOthers(invocation, pattern)
+  const pattern = readPattern(invocation)
   const rate = numberFlag(invocation, 'rate')
   if (rate === undefined) throw usageError('Cannot run: --rate is missing')
   const durationMs = durationFlag(invocation, 'duration')
-  const count = numberFlag(invocation, 'count')
-  if (count !== undefined && !Number.isInteger(count)) {
-    throw usageError('Cannot use --count: must be a whole number')
-  }
-  return { durationMs, count, ...planOf(invocation, pattern, rate, durationMs) }
+  const count = integerFlag(invocation, 'count')
+  return { durationMs, count, ...pattern.read(invocation, rate, durationMs) }
 }
 
-function planOf(
-  invocation: Invocation,
-  pattern: Pattern,
-  rate: number,
-  durationMs: number | undefined,
-): Pick<GeneratePlan, 'plan' | 'dayMs'> {
-  const rateTo = numberFlag(invocation, 'rate-to')
-  switch (pattern) {
-    case 'constant':
-      return { plan: constantRate(rate) }
-    case 'ramp': {
-      const overMs = durationFlag(invocation, 'ramp-over') ?? durationMs
-      if (rateTo === undefined) throw usageError('Cannot ramp: --rate-to is missing')
-      if (overMs === undefined) throw usageError('Cannot ramp: give --ramp-over, or --duration')
-      return { plan: ramp(rate, rateTo, overMs) }
-    }
-    case 'spike': {
-      const everyMs = durationFlag(invocation, 'spike-every') ?? 60_000
-      const lengthMs = durationFlag(invocation, 'spike-for') ?? 5_000
-      const factor = numberFlag(invocation, 'spike-factor') ?? 10
-      if (lengthMs > everyMs) {
-        throw usageError('Cannot use --spike-for: must not be longer than --spike-every')
-      }
-      return { plan: spikes(rate, { everyMs, lengthMs, factor }) }
-    }
-    case 'daily': {
-      const dayMs = durationFlag(invocation, 'day') ?? 86_400_000
-      return { plan: dailyCurve(rate, rateTo ?? 4 * rate, dayMs), dayMs }
+function readPattern(invocation: Invocation): Pattern {
+  const name = textFlag(invocation, 'pattern') ?? 'constant'
+  const pattern = Object.hasOwn(PATTERNS, name) ? PATTERNS[name] : undefined
+  if (pattern === undefined) {
+    const names = Object.keys(PATTERNS).join(', ')
+    throw usageError(`Cannot use --pattern ${name}: must be one of ${names}`)
+  }
+  for (const flag of Object.values(PATTERNS).flatMap(({ flags }) => flags)) {
+    if (textFlag(invocation, flag) !== undefined && !pattern.flags.includes(flag)) {
+      throw usageError(`Cannot use --${flag}: it means nothing to --pattern ${name}`)
     }
   }
-}
-
-function isPattern(text: string): text is Pattern {
-  return Object.hasOwn(FLAGS_OF, text)
-}
-
-function refuseFlagsOfOthers(invocation: Invocation, pattern: Pattern): void {
-  for (const flag of new Set(Object.values(FLAGS_OF).flat())) {
-    if (textFlag(invocation, flag) !== undefined && !FLAGS_OF[pattern].includes(flag)) {
-      throw usageError(`Cannot use --${flag}: it means nothing to --pattern ${pattern}`)
-    }
-  }
+  return pattern
 }
 
 function numberFlag(invocation: Invocation, name: string): number | undefined {

@@ -9,6 +9,8 @@ import type { Progress } from './progress.ts'
 const LOOK_MS = 200
 /** Rates and latencies are those of the last whole second. */
 const WINDOW_MS = 1_000
+/** What becomes due while a request is made is not worth a word. */
+const BEHIND_SECONDS = 0.1
 
 interface Sample {
   readonly atMs: number
@@ -23,7 +25,8 @@ export class GenerateReport {
   readonly #tally: Tally
   readonly #clock: Clock
   #sample: Sample
-  #rates = 'starting'
+  #rates = ''
+  #plannedRate = 0
 
   constructor(run: GeneratorRun, tally: Tally, clock: Clock) {
     this.#run = run
@@ -37,22 +40,29 @@ export class GenerateReport {
     while (!done.aborted) {
       if (this.#clock.monotonicMs() - this.#sample.atMs >= WINDOW_MS) {
         this.#rates = this.#nextRates()
-        progress.show(this.line())
+        progress.show(this.#line())
       }
       await this.#clock.sleep(LOOK_MS, done)
     }
     progress.end()
   }
 
-  line(): string {
+  /** What goes wrong before what is only a sum, for a terminal may cut the end. */
+  #line(): string {
     const { acknowledged, resent, failed, made } = this.#tally
     const behind = this.#run.planned - made
+    const isBehind = behind > this.#plannedRate * BEHIND_SECONDS
+    const troubles = [
+      [isBehind ? behind : 0, 'behind'],
+      [resent, 'sent again'],
+      [failed, 'failed'],
+    ] as const
     return [
       this.#rates,
-      `${counted(acknowledged)} acknowledged`,
-      ...(behind > 0 ? [`${counted(behind)} behind`] : []),
-      `${counted(resent)} sent again`,
-      `${counted(failed)} failed`,
+      ...troubles
+        .filter(([count]) => count > 0)
+        .map(([count, what]) => `${counted(count)} ${what}`),
+      `${counted(acknowledged)} in all`,
     ].join(', ')
   }
 
@@ -95,11 +105,12 @@ export class GenerateReport {
     const before = this.#sample
     this.#sample = this.#look()
     const seconds = (this.#sample.atMs - before.atMs) / 1000
-    const rate = (name: 'planned' | 'made' | 'acknowledged'): string =>
-      counted(Math.round((this.#sample[name] - before[name]) / seconds))
+    const rate = (name: 'planned' | 'made' | 'acknowledged'): number =>
+      Math.round((this.#sample[name] - before[name]) / seconds)
+    this.#plannedRate = rate('planned')
     return (
-      `planned ${rate('planned')}/s, sent ${rate('made')}/s, ` +
-      `acknowledged ${rate('acknowledged')}/s, ${percentiles(this.#tally.takeRecent())}`
+      `planned ${counted(rate('planned'))}/s, sent ${counted(rate('made'))}/s, ` +
+      `acknowledged ${counted(rate('acknowledged'))}/s, ${percentiles(this.#tally.takeRecent())}`
     )
   }
 
@@ -112,7 +123,7 @@ export class GenerateReport {
 function percentiles(latencies: Latencies): string {
   const word = (part: number): string => {
     const ms = latencies.percentileMs(part)
-    return ms === undefined ? '-' : `${ms.toPrecision(2)} ms`
+    return ms === undefined ? '-' : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
   }
   return `p50 ${word(0.5)}, p99 ${word(0.99)}`
 }

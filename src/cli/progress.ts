@@ -23,7 +23,9 @@ export class Progress {
     const isTerminal = process.stderr.isTTY
     this.#nextMs = nowMs + (isTerminal ? TERMINAL_PAUSE_MS : PLAIN_PAUSE_MS)
     this.#isLineOpen = isTerminal
-    process.stderr.write(isTerminal ? CLEAR_LINE + text : `${text}\n`)
+    // What is wider than the terminal would not be cleared as one line.
+    const shown = isTerminal ? text.slice(0, process.stderr.columns - 1) : text
+    process.stderr.write(isTerminal ? CLEAR_LINE + shown : `${shown}\n`)
   }
 
   /** Takes the line away, so that what follows stands alone. */

@@ -1,3 +1,4 @@
+import { BackendUnavailable } from '../backend.ts'
 import type { Clock } from '../base/clock.ts'
 import type { StreamSample } from '../base/prometheus-metrics.ts'
 import type { DestinationType } from '../destination.ts'
@@ -11,8 +12,19 @@ export interface StreamSamplesOptions {
   readonly clock: Clock
 }
 
-/** How all streams stand, for the metrics. */
-export async function streamSamples(options: StreamSamplesOptions): Promise<StreamSample[]> {
+/** How all streams stand, for the metrics; undefined while nobody can tell. */
+export async function streamSamples(
+  options: StreamSamplesOptions,
+): Promise<readonly StreamSample[] | undefined> {
+  try {
+    return await samplesOf(options)
+  } catch (error) {
+    if (error instanceof BackendUnavailable) return undefined
+    throw error
+  }
+}
+
+async function samplesOf(options: StreamSamplesOptions): Promise<readonly StreamSample[]> {
   const { registry, ledger, destinations, clock } = options
   return Promise.all(
     registry.list().map(async ({ streamId, name, destinationType }) => {

@@ -3,6 +3,10 @@ import type { ClientKind, Input } from './firehose-caller.ts'
 import { built } from './install.ts'
 import { LineCaller } from './line-caller.ts'
 
+/** These take minutes to compile the first time: they are for CI, or STANDPIPE_TEST_CLIENTS=all. */
+export const compiledClientsWanted =
+  process.env['CI'] !== undefined || process.env['STANDPIPE_TEST_CLIENTS'] === 'all'
+
 /** Typed clients take record data as bytes, which in JSON are base64. */
 const encode = (input: Input): unknown =>
   mapData(input, (text) => Buffer.from(text).toString('base64'))

@@ -32,8 +32,9 @@ export async function pythonPackage(name: string, version: string): Promise<stri
 }
 
 /**
- * A client program built from `test/clients/<name>` into .cache/clients/<name>. The compiler is asked
- * each time: it knows best what has changed. Undefined when this machine can't build it.
+ * A client program built from `test/clients/<name>` into .cache/clients/<name>, or from another folder
+ * of test/ by its path from there. The compiler is asked each time: it knows best what has changed.
+ * Undefined when this machine can't build it.
  */
 export async function built(
   name: string,

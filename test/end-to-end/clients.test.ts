@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { awsCli1, awsCli2 } from '../clients/aws-cli.ts'
 import { boto3 } from '../clients/boto3.ts'
-import { goSdk, javaSdk, rustSdk } from '../clients/compiled.ts'
+import { compiledClientsWanted, goSdk, javaSdk, rustSdk } from '../clients/compiled.ts'
 import type { Connection, FirehoseCaller } from '../clients/firehose-caller.ts'
 import { awsEnvironment } from '../clients/install.ts'
 import { javascriptSdk } from '../clients/javascript.ts'
@@ -10,14 +10,12 @@ import { available } from '../clients/available.ts'
 import { openScenarios, signedScenarios } from './client-scenarios.ts'
 import { command, Service } from './harness.ts'
 
-/** Compiled clients take minutes the first time: in CI, or with STANDPIPE_TEST_CLIENTS=all. */
-const COMPILED = process.env['CI'] !== undefined || process.env['STANDPIPE_TEST_CLIENTS'] === 'all'
 const CLIENT_KINDS = [
   javascriptSdk,
   boto3,
   awsCli1,
   awsCli2,
-  ...(COMPILED ? [goSdk, javaSdk, rustSdk] : []),
+  ...(compiledClientsWanted ? [goSdk, javaSdk, rustSdk] : []),
 ]
 const KEY = { accessKeyId: 'AKIDSTANDPIPETEST', secretAccessKey: 'a secret/with+odd:characters' }
 

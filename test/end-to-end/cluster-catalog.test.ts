@@ -32,8 +32,8 @@ test.runIf(available('Redis', (await findRedis()) !== undefined))(
     const created = performance.now()
     await createAll(first, [stream])
     await seenByAll(clients, created + SEEN_MS_MAX, async (client) => {
-      const { status } = await client.call('DescribeDeliveryStream', { DeliveryStreamName })
-      return status === 200
+      const { DeliveryStreamStatus } = await description(client, 'plain')
+      return DeliveryStreamStatus === 'ACTIVE'
     })
     await expectSame(clients)
 
@@ -81,6 +81,10 @@ test.runIf(available('Redis', (await findRedis()) !== undefined))(
     })
     // The name is free again, on a node that did not delete it.
     await createAll(third, [stream])
+    await seenByAll(clients, performance.now() + SEEN_MS_MAX, async (client) => {
+      const { DeliveryStreamStatus } = await description(client, 'plain')
+      return DeliveryStreamStatus === 'ACTIVE'
+    })
     await expectSame(clients)
   },
 )

@@ -16,7 +16,7 @@ import { bucketStream, createAll, searchStream, tableStream } from './cluster-st
 import type { TestedStream } from './cluster-streams.ts'
 import { S3Buckets } from './s3-buckets.ts'
 
-const KILL_COUNT = Number(process.env['STANDPIPE_TEST_KILLS'] ?? (process.env['CI'] ? 10 : 6))
+const KILL_COUNT = Number(process.env['STANDPIPE_TEST_KILLS'] ?? 5)
 
 const s3Server = await startS3Server()
 const hasRedis = (await findRedis()) !== undefined

@@ -11,7 +11,7 @@ import { acknowledges, expectExactlyOnce, underLoad } from './cluster-run.ts'
 import { createAll, fakeBucketStream } from './cluster-streams.ts'
 import { s3Environment } from './streams.ts'
 
-const KILL_COUNT = Number(process.env['STANDPIPE_TEST_KILLS'] ?? (process.env['CI'] ? 6 : 4))
+const KILL_COUNT = Number(process.env['STANDPIPE_TEST_KILLS'] ?? 4)
 
 test.runIf(available('Redis', (await findRedis()) !== undefined))(
   'kill -9 of Redis under load, also while it rewrites its log: nothing acknowledged is lost',

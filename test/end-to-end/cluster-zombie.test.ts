@@ -20,7 +20,7 @@ import type { Service } from './harness.ts'
 import { lambda, processing } from './processing-service.ts'
 import { s3Environment } from './streams.ts'
 
-const ROUND_COUNT = Number(process.env['STANDPIPE_TEST_PAUSES'] ?? 3)
+const ROUND_COUNT = Number(process.env['STANDPIPE_TEST_PAUSES'] ?? 2)
 /** Until BullMQ has seen that the lock is gone, and a bit. */
 const ASLEEP_MS = LOCK_MS + 4_000
 

@@ -50,11 +50,12 @@ async function batchStatus(
   const open = await findOpen(batchId, context)
   if (open !== undefined) return ordinal < open.recordCount ? open.status : undefined
   const queued = await context.queue.find(batchId)
-  if (queued !== undefined) {
+  const receipt = await context.catalog.receipt(batchId)
+  // One that is delivered may still be in the queue, where its worker did not live to take it off.
+  if (receipt === undefined && queued !== undefined) {
     if (ordinal >= queued.batch.recordCount) return undefined
     return await describeWaiting(queued, ordinal, context)
   }
-  const receipt = await context.catalog.receipt(batchId)
   if (receipt === undefined || ordinal >= receipt.recordCount) return undefined
   const { state, outputs, recordId } = whereabouts(receipt, ordinal)
   const shown = outputs.slice(0, OUTPUTS_SHOWN_MAX)

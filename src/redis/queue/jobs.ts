@@ -31,8 +31,8 @@ export interface JobFacts {
   readonly dataBytes: number
 }
 
-/** Alive: a worker has it or will get it. */
-export type JobState = 'alive' | 'finished' | 'missing'
+/** Alive: a worker has it or will get it. Dead: it is there, and nobody will get it. */
+export type JobState = 'alive' | 'dead' | 'missing'
 
 export type BatchJob = Job<JobFacts, unknown>
 
@@ -153,15 +153,16 @@ export class Jobs {
   /** How the job of each batch is. */
   async statesOf(place: JobPlace, batchIds: readonly BatchId[]): Promise<readonly JobState[]> {
     const queue = this.#queue(place)
-    const found = await Promise.all(
-      batchIds.map((batchId) =>
-        this.#client.hmget(queue.toKey(batchId), 'timestamp', 'finishedOn'),
-      ),
+    return await Promise.all(
+      batchIds.map(async (batchId) => {
+        const key = queue.toKey(batchId)
+        const [timestamp, finishedOn] = await this.#client.hmget(key, 'timestamp', 'finishedOn')
+        if (timestamp === null) return 'missing'
+        if (finishedOn !== null) return 'dead'
+        // Where a list of BullMQ's is lost, its jobs are there still.
+        return (await queue.getJobState(batchId)) === 'unknown' ? 'dead' : 'alive'
+      }),
     )
-    return found.map(([timestamp, finishedOn]) => {
-      if (timestamp === null) return 'missing'
-      return finishedOn === null ? 'alive' : 'finished'
-    })
   }
 
   async close(): Promise<void> {

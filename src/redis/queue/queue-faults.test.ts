@@ -141,6 +141,27 @@ describe.runIf(isHere)('a delivery queue in Redis, when things break', () => {
     expect((await queue.claim(WAITING))?.batch).toEqual(parked)
   })
 
+  test('jobs that are in none of BullMQ’s lists any more are made again', async () => {
+    const place = placeAt(server.url)
+    await using process = open(place, { claimsMax: 20, streamClaimsMax: 20 })
+    const { queue } = process
+    const [failed] = await enqueue(queue, 'failed', 1)
+    await queue.retry(await claimOne(queue), retryAfter(700))
+    const [held] = await enqueue(queue, 'in flight', 1)
+    await claimOne(queue)
+    const [waiting] = await enqueue(queue, 'waits', 1)
+    const names = await process.client.keys(`${process.keys.queuePrefix}:*`)
+    // A job that is locked is its worker's, which lives.
+    const lost = names.filter((name) => /:(?:wait|active|delayed|lock)$/.test(name))
+    expect(lost).toHaveLength(4)
+    await process.client.del(...lost)
+    expect(await claimAll(queue)).toEqual([])
+    await queue.reconcile()
+    const claims = await claimAll(queue)
+    expect(new Set(claims.map(({ batch }) => batch))).toEqual(new Set([held, waiting]))
+    expect((await queue.claim(WAITING))?.batch).toEqual(failed)
+  })
+
   /** Waits until nothing is queued any more. */
   async function delivered({ queue }: QueueProcess, streamIds: readonly string[]): Promise<void> {
     await until('all batches are delivered', 20_000, async () => {

@@ -130,11 +130,13 @@ export class Reconciler {
     do {
       const [next, found] = await client.hscan(keys.of('inflight'), cursor, 'COUNT', PAGE)
       cursor = next
-      for (const [batchId] of pairsOf(found)) {
+      for (const [batchId, token] of pairsOf(found)) {
         const place = await client.hget(keys.ofBatch('entry', batchId), 'heldIn')
         if (place === null) continue
         const [lost] = await this.#withoutJob(place as JobPlace, [batchId])
         if (lost === undefined) continue
+        // Most often the claim has ended meanwhile, and its job with it.
+        if ((await client.hget(keys.of('inflight'), batchId)) !== token) continue
         logger.warn({ batchId, ...lane }, 'The job of a batch in flight is gone; it is made anew.')
         await jobs.replace(place as JobPlace, await feeder.factsOf(lane, batchId), 0)
       }
