@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   worker: async () => (await import('./cli/serve.ts')).worker,
   streams: async () => (await import('./cli/streams.ts')).streams,
   put: async () => (await import('./cli/put.ts')).put,
+  generate: async () => (await import('./cli/generate.ts')).generate,
   tail: async () => (await import('./cli/tail.ts')).tail,
   receipt: async () => (await import('./cli/receipt.ts')).receipt,
   explain: async () => (await import('./cli/explain.ts')).explain,

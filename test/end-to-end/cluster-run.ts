@@ -110,6 +110,7 @@ export async function expectExactlyOnce(
   { ledgers, unbalanced }: LoadOutcome,
   context: string,
 ): Promise<void> {
+  const startedMs = performance.now()
   const counts: Record<string, number> = {}
   for (const stream of streams) {
     const verdict = await judgeOnAll(nodes, stream, ledgers.get(stream.name) ?? new Ledger())
@@ -121,7 +122,8 @@ export async function expectExactlyOnce(
     counts[stream.name] = verdict.acknowledgedCount
   }
   expect(unbalanced, context).toEqual([])
-  console.info(`${context}: exactly once ${JSON.stringify(counts)}`)
+  const tookMs = Math.round(performance.now() - startedMs)
+  console.info(`${context}: exactly once ${JSON.stringify(counts)}, seen in ${tookMs} ms`)
 }
 
 /** What the first node and the destination say; and that all nodes say the same. */
