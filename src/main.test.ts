@@ -58,6 +58,8 @@ test('--version and --help answer on stdout', () => {
     'serve',
     'api',
     'worker',
+    'tail',
+    'generate',
     'streams',
     'put',
     'receipt',
