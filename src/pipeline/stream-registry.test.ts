@@ -152,6 +152,16 @@ test('a change is made to what others have left, as often as it takes', async ()
   expect(named(registry.list())).toEqual(['logs 6', 'other 1'])
 })
 
+test('a change that the catalog has lost since is forgotten, and the next one is made', async () => {
+  const catalog = new SharedCatalog()
+  catalog.put(streamOf('logs', 4))
+  const registry = await catalog.open()
+  await registry.change('logs', (stream) => ({ ...stream, versionId: 2 }))
+  catalog.put(streamOf('logs', 4))
+  await registry.change('logs', (stream) => ({ ...stream, versionId: 3 }))
+  expect(registry.find('logs')).toMatchObject({ revision: 5, versionId: 3 })
+})
+
 test('a change of a stream that others have deleted is refused', async () => {
   const catalog = new SharedCatalog()
   catalog.put(streamOf('logs'))

@@ -46,7 +46,8 @@ export class StreamRegistry {
     } while (changeCount !== this.#changeCount)
     const ids = new Set(streams.map(({ streamId }) => streamId))
     for (const streamId of this.#byId.keys()) if (!ids.has(streamId)) this.#forget(streamId)
-    for (const stream of streams) this.#keep(stream)
+    // Also what is older than was known: a Redis that failed over may have lost the latest change.
+    for (const stream of streams) this.#put(stream)
   }
 
   find(name: string): DeliveryStream | undefined {
@@ -100,7 +101,10 @@ export class StreamRegistry {
 
   /** Of a stream that others have changed since, what is known already stays. */
   #keep(stream: DeliveryStream): void {
-    if ((this.#byId.get(stream.streamId)?.revision ?? 0) > stream.revision) return
+    if ((this.#byId.get(stream.streamId)?.revision ?? 0) <= stream.revision) this.#put(stream)
+  }
+
+  #put(stream: DeliveryStream): void {
     this.#changeCount += 1
     this.#byName.set(stream.name, stream)
     this.#byId.set(stream.streamId, stream)
