@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis'
 import type { Logger } from '../base/logger.ts'
+import { BackendUnavailable } from '../backend.ts'
 import type { RedisPlace } from '../backend.ts'
 import type { RedisClient } from './scripts.ts'
 
@@ -47,7 +48,8 @@ function failUnanswered(client: Redis): void {
   const { flushQueue } = client as unknown as {
     readonly flushQueue: (error: Error, which: { readonly offlineQueue: boolean }) => void
   }
-  flushQueue.call(client, new Error('Connection is closed.'), { offlineQueue: false })
+  const error = new BackendUnavailable('Connection is closed.')
+  flushQueue.call(client, error, { offlineQueue: false })
 }
 
 /** Ends a client without waiting for what it is still asked. */

@@ -26,6 +26,7 @@ import type {
 } from '../../delivery-queue.ts'
 import { LANE_COUNT_MAX } from '../../delivery-stream.ts'
 import { findInLanes, forLanes } from '../for-lanes.ts'
+import { insist } from '../insist.ts'
 import { HeldClaims } from './held-claims.ts'
 import type { HeldClaim } from './held-claims.ts'
 import { JobTaker } from './job-taker.ts'
@@ -335,12 +336,15 @@ export class RedisQueue implements DeliveryQueue {
   async #discardLane(lane: Lane): Promise<void> {
     const { client, keys } = this.#options
     const laneKeys = keys.lane(lane.streamId, lane.lane)
+    const insisting = <Answer>(ask: () => Promise<Answer>) => insist(ask, this.#options)
     // Those that have a receipt are in flight still, and queued no more.
-    let batchIds = await client.hkeys(laneKeys.of('inflight'))
+    let batchIds = await insisting(() => client.hkeys(laneKeys.of('inflight')))
     do {
       await this.#laneQueue.discard(lane, batchIds)
-      await Promise.all(batchIds.map((batchId) => this.#jobs.remove(batchId)))
-      batchIds = await client.zrange(laneKeys.of('queued'), 0, String(DISCARD_PAGE - 1))
+      await Promise.all(batchIds.map((batchId) => insisting(() => this.#jobs.remove(batchId))))
+      batchIds = await insisting(() =>
+        client.zrange(laneKeys.of('queued'), 0, String(DISCARD_PAGE - 1)),
+      )
     } while (batchIds.length > 0)
   }
 }
