@@ -1,5 +1,6 @@
 import { copyFile, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { expect, test } from 'vitest'
 import {
   contentsOf,
@@ -15,11 +16,23 @@ import { override } from '../../test/simulation/planted-bug.ts'
 import { SeededRandom, testSeed } from '../../test/fakes/seeded-random.ts'
 import { exportAll } from './export.ts'
 import { importAll } from './import.ts'
-import type { TransferCounts } from './transfer-file.ts'
+import type { Part, PartKind, TransferCounts } from './transfer-file.ts'
 import type { TransferPlace } from './transfer-place.ts'
+import { TransferReader } from './transfer-reader.ts'
 
 const quietly = (): void => {}
 const EMPTY = { catalog: [], batches: [] }
+const KINDS: readonly PartKind[] = [
+  'stream',
+  'receipts',
+  'replays',
+  'batch',
+  'chunk',
+  'block',
+  'index',
+  'manifest',
+  'end',
+]
 
 test('everything moves from one data directory to another', async () => {
   await using places = await Places.make()
@@ -176,6 +189,8 @@ test('a file that is cut short or damaged anywhere changes nothing', async () =>
     const bytes = Buffer.from(whole)
     bytes[at] = (bytes[at] ?? 0) ^ (1 << random.integer(0, 7))
     await writeFile(damaged, bytes)
+    // Some bits mean nothing to zstd, such as how large a window to take: then nothing is damaged.
+    if (await isTheSame(damaged, places.file('all'))) continue
     await attempt(`byte ${at} of ${sizeBytes} changed`)
   }
   await writeFile(damaged, Buffer.concat([whole, Buffer.from('more')]))
@@ -183,6 +198,23 @@ test('a file that is cut short or damaged anywhere changes nothing', async () =>
   expect(problems, `seed ${seed}`).toEqual([])
   expect(await contentsOf(target)).toEqual(EMPTY)
 })
+
+/** Whether both files can be read, and hold the same. */
+async function isTheSame(one: string, other: string): Promise<boolean> {
+  const [first, second] = await Promise.all(
+    [one, other].map((path) => partsIn(path).catch(() => undefined)),
+  )
+  return first !== undefined && isDeepStrictEqual(first, second)
+}
+
+async function partsIn(path: string): Promise<Part[]> {
+  await using reader = new TransferReader(path)
+  const parts: Part[] = []
+  for await (const part of reader.all(...KINDS)) {
+    parts.push('payload' in part ? { ...part, payload: Buffer.from(part.payload) } : part)
+  }
+  return parts
+}
 
 test('a stream of the same name and another id stands in the way, and is named', async () => {
   await using places = await Places.make()
