@@ -57,8 +57,8 @@ export function disconnect(client: RedisClient): void {
   client.disconnect()
 }
 
-/** What a client of BullMQ's own is made from; it wants commands never to give up. */
-export function optionsOf(place: RedisPlace, name: string) {
+/** Of each connection. */
+function optionsOf(place: RedisPlace, name: string) {
   const { tls, username, password, database } = place
   return {
     connectionName: CONNECTION_NAME_PREFIX + name,

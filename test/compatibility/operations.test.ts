@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../src/base/json.ts'
-import { retentionMs } from '../../src/delivery-stream.ts'
+import { laneCount, retentionMs } from '../../src/delivery-stream.ts'
 import { ACCOUNT_ID, ApiUnderTest, NOW_MS } from './api-under-test.ts'
 import { createInput, DESTINATION_ID, ROLE_ARN, S3, updateInput } from './requests.ts'
 
@@ -296,6 +296,17 @@ test.for([
   const Tags = [{ Key: 'standpipe:RetentionPeriodHours', Value }]
   await api.call('TagDeliveryStream', { ...NAME, Tags })
   expect(retentionMs(api.context.registry.find('logs')!)).toBe(ms)
+})
+
+test('the tag that spreads a stream over lanes takes a whole number from 1 to 16', async () => {
+  await using api = await openWithStream()
+  const tagsOf = (Value: string) => ({ ...NAME, Tags: [{ Key: 'standpipe:Lanes', Value }] })
+  for (const count of ['', '0', '17', '2.5', 'four']) {
+    const refusal = invalid('Tag standpipe:Lanes must be a whole number from 1 to 16')
+    expect(await api.refusal('TagDeliveryStream', tagsOf(count))).toEqual(refusal)
+  }
+  await api.call('TagDeliveryStream', tagsOf('16'))
+  expect(laneCount(api.context.registry.find('logs')!)).toBe(16)
 })
 
 test('UpdateDestination merges, counts the version up, and stamps the time', async () => {

@@ -3,11 +3,15 @@ import { strict as assert } from 'node:assert'
 import { isJsonObject } from '../../base/json.ts'
 import type { Json } from '../../base/json.ts'
 import type { Tag } from '../../delivery-stream.ts'
-import { RETENTION_TAG } from '../../delivery-stream.ts'
+import { LANE_COUNT_MAX, LANES_TAG, RETENTION_TAG } from '../../delivery-stream.ts'
 import { ApiError, invalidArgument } from '../exceptions.ts'
 
 const TAG_COUNT_MAX = 50
-const RETENTION_HOURS_MAX = 8_760
+/** Tags that are settings. */
+const OWN_TAGS = new Map([
+  [RETENTION_TAG, { form: /^\d+(\.\d+)?$/, most: 8_760, words: 'a number' }],
+  [LANES_TAG, { form: /^\d+$/, most: LANE_COUNT_MAX, words: 'a whole number' }],
+])
 
 /** The tags of an input, which the model has checked. */
 export function tagsOf(value: Json | undefined): readonly Tag[] {
@@ -25,7 +29,7 @@ function tagOf(value: Json): Tag {
 
 /** @throws ApiError LimitExceededException or InvalidArgumentException */
 export function mergeTags(current: readonly Tag[], added: readonly Tag[]): readonly Tag[] {
-  for (const tag of added) checkRetention(tag)
+  for (const tag of added) checkOwn(tag)
   const byKey = new Map([...current, ...added].map((tag) => [tag.Key, tag]))
   if (byKey.size > TAG_COUNT_MAX) {
     throw new ApiError(
@@ -36,9 +40,11 @@ export function mergeTags(current: readonly Tag[], added: readonly Tag[]): reado
   return [...byKey.values()].toSorted((a, b) => (a.Key < b.Key ? -1 : 1))
 }
 
-function checkRetention({ Key, Value = '' }: Tag): void {
-  if (Key !== RETENTION_TAG) return
-  const hours = /^\d+(\.\d+)?$/.test(Value) ? Number(Value) : Number.NaN
-  if (hours >= 1 && hours <= RETENTION_HOURS_MAX) return
-  throw invalidArgument(`Tag ${RETENTION_TAG} must be a number from 1 to ${RETENTION_HOURS_MAX}`)
+function checkOwn({ Key, Value = '' }: Tag): void {
+  const own = OWN_TAGS.get(Key)
+  if (own === undefined) return
+  const { form, most, words } = own
+  const number = form.test(Value) ? Number(Value) : Number.NaN
+  if (number >= 1 && number <= most) return
+  throw invalidArgument(`Tag ${Key} must be ${words} from 1 to ${most}`)
 }
