@@ -1,5 +1,5 @@
-import { strict as assert } from 'node:assert'
 import { crc32 } from 'node:zlib'
+import { StagingActs } from '../pipeline/staging-acts.ts'
 import type { StagingWriter } from '../staging.ts'
 import type { BatchCipher } from './batch-cipher.ts'
 import type { OpenFile } from './file-system.ts'
@@ -36,8 +36,7 @@ export class StagedFileWriter implements StagingWriter {
   #bufferedBytes: number
   /** Where the buffer begins in the file. */
   #offset = 0
-  #state: 'open' | 'busy' | 'ended' = 'open'
-  #acting: Promise<unknown> | undefined
+  readonly #acts = new StagingActs(() => this.#remove())
 
   constructor(options: StagedFileWriterOptions) {
     this.#options = options
@@ -45,7 +44,7 @@ export class StagedFileWriter implements StagingWriter {
   }
 
   async write(block: Uint8Array): Promise<number> {
-    return this.#act(async () => {
+    return this.#acts.write(async () => {
       const offset = this.#offset + this.#bufferedBytes
       const stored = this.#seal(block, this.#table.count)
       const checksum = crc32(stored, this.#options.seed)
@@ -56,7 +55,7 @@ export class StagedFileWriter implements StagingWriter {
 
   async finish(index: Uint8Array): Promise<void> {
     const { file, seed, publish } = this.#options
-    await this.#act(async () => {
+    await this.#acts.finish(async () => {
       const stored = this.#seal(index, 'index')
       const trailer = {
         indexOffset: this.#offset + this.#bufferedBytes,
@@ -71,43 +70,15 @@ export class StagedFileWriter implements StagingWriter {
       await this.#flush()
       await file.datasync()
       await publish(this.#offset)
-    }, 'ended')
+    })
     await file.close()
   }
 
-  /** Also while a block is being written: then after that. */
-  async abandon(): Promise<void> {
-    await this.#acting?.catch(() => {})
-    if (this.#state !== 'ended') await this.#end()
+  abandon(): Promise<void> {
+    return this.#acts.abandon()
   }
 
-  /** One act at a time; after one that failed there is nothing left. */
-  #act<Result>(act: () => Promise<Result>, next: 'open' | 'ended' = 'open'): Promise<Result> {
-    assert.equal(this.#state, 'open', 'staging takes one block at a time, until it has ended')
-    this.#state = 'busy'
-    const acting = this.#endingOnFailure(act, next)
-    this.#acting = acting
-    return acting
-  }
-
-  async #endingOnFailure<Result>(
-    act: () => Promise<Result>,
-    next: 'open' | 'ended',
-  ): Promise<Result> {
-    try {
-      const result = await act()
-      this.#state = next
-      return result
-    } catch (error) {
-      // Whoever asks hears why it failed; that it could not be tidied up, too, helps nobody: the
-      // next attempt does so, or the next start.
-      await this.#end().catch(() => {})
-      throw error
-    }
-  }
-
-  async #end(): Promise<void> {
-    this.#state = 'ended'
+  async #remove(): Promise<void> {
     try {
       await this.#options.file.close()
     } finally {

@@ -1,4 +1,4 @@
-import { strict as assert } from 'node:assert'
+import { StagingActs } from '../../pipeline/staging-acts.ts'
 import type { StagingWriter } from '../../staging.ts'
 import { INDEX_SEGMENT, SEGMENT_BYTES } from './staged-segment.ts'
 import type { SegmentCodec } from './staged-segment.ts'
@@ -23,16 +23,16 @@ export class RedisStagingWriter implements StagingWriter {
   #bufferedBytes = 0
   #segmentCount = 0
   #sizeBytes = 0
-  #state: 'open' | 'busy' | 'ended' = 'open'
-  #acting: Promise<unknown> | undefined
+  readonly #acts: StagingActs
 
   constructor(place: StagingPlace, codec: SegmentCodec) {
     this.#place = place
     this.#codec = codec
+    this.#acts = new StagingActs(() => place.remove())
   }
 
   async write(block: Uint8Array): Promise<number> {
-    return this.#act(async () => {
+    return this.#acts.write(async () => {
       const sizeBytes = block.byteLength
       if (this.#bufferedBytes + sizeBytes > SEGMENT_BYTES) await this.#flush()
       const place = { segment: this.#segmentCount, offset: this.#bufferedBytes, sizeBytes }
@@ -47,47 +47,16 @@ export class RedisStagingWriter implements StagingWriter {
   }
 
   async finish(index: Uint8Array): Promise<void> {
-    await this.#act(async () => {
+    await this.#acts.finish(async () => {
       await this.#flush()
       const segment = await this.#codec.encode(INDEX_SEGMENT, this.#table.joined(index))
       const sizeBytes = this.#sizeBytes + segment.byteLength
       await this.#place.publish(this.#segmentCount, segment, sizeBytes)
-    }, 'ended')
+    })
   }
 
-  /** Also while a block is being written: then after that. */
-  async abandon(): Promise<void> {
-    await this.#acting?.catch(() => {})
-    if (this.#state !== 'ended') await this.#end()
-  }
-
-  /** One act at a time; after one that failed there is nothing left. */
-  #act<Result>(act: () => Promise<Result>, next: 'open' | 'ended' = 'open'): Promise<Result> {
-    assert.equal(this.#state, 'open', 'staging takes one block at a time, until it has ended')
-    this.#state = 'busy'
-    const acting = this.#endingOnFailure(act, next)
-    this.#acting = acting
-    return acting
-  }
-
-  async #endingOnFailure<Result>(
-    act: () => Promise<Result>,
-    next: 'open' | 'ended',
-  ): Promise<Result> {
-    try {
-      const result = await act()
-      this.#state = next
-      return result
-    } catch (error) {
-      // Whoever asks hears why it failed; what could not be removed, too, expires.
-      await this.#end().catch(() => {})
-      throw error
-    }
-  }
-
-  async #end(): Promise<void> {
-    this.#state = 'ended'
-    await this.#place.remove()
+  abandon(): Promise<void> {
+    return this.#acts.abandon()
   }
 
   async #flush(): Promise<void> {
