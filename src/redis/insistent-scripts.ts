@@ -2,8 +2,6 @@ import type { Clock } from '../base/clock.ts'
 import { insist } from './insist.ts'
 import type { ScriptArgument, ScriptRunner } from './scripts.ts'
 
-const INSIST_MS = 5_000
-
 /** Runs a script again while it fails in a way that passes: a failover, a lost connection. */
 export class InsistentScripts implements ScriptRunner {
   readonly #scripts: ScriptRunner
@@ -27,6 +25,6 @@ export class InsistentScripts implements ScriptRunner {
   }
 
   #insist(ask: () => Promise<unknown>): Promise<unknown> {
-    return insist(ask, { clock: this.#clock, withinMs: INSIST_MS })
+    return insist(ask, { clock: this.#clock })
   }
 }

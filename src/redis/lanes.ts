@@ -7,6 +7,11 @@ export interface Lane {
   readonly lane: number
 }
 
+/** All that a stream may ever have. */
+export function possibleLanes(streamId: string): readonly Lane[] {
+  return lanesFrom(0, LANE_COUNT_MAX).map((lane) => ({ streamId, lane }))
+}
+
 /**
  * Which lanes there are. A lane is entered before anything is put into it, and stays for as long as its
  * stream, also when that is spread less: what is left in it is still to be found.
@@ -35,7 +40,7 @@ export class Lanes {
   }
 
   async of(streamId: string): Promise<readonly Lane[]> {
-    const possible = lanesFrom(0, LANE_COUNT_MAX).map((lane) => ({ streamId, lane }))
+    const possible = possibleLanes(streamId)
     const fields = possible.map(fieldOf)
     const found = await this.#client.hmget(this.#keys.catalog('lanes'), ...fields)
     return possible.filter((_, index) => found[index] !== null)
@@ -54,7 +59,7 @@ export class Lanes {
   /** Forgets a deleted stream. */
   async remove(streamId: string): Promise<void> {
     this.#counts.delete(streamId)
-    const fields = lanesFrom(0, LANE_COUNT_MAX).map((lane) => fieldOf({ streamId, lane }))
+    const fields = possibleLanes(streamId).map(fieldOf)
     await this.#client.hdel(this.#keys.catalog('lanes'), ...fields)
   }
 

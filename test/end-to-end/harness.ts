@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { until } from '../servers/until.ts'
 import { HttpClient } from './http-client.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/standpipe.js', import.meta.url))
@@ -195,17 +196,11 @@ export async function command(
   await promisify(execFile)(process.execPath, [BIN, ...parameters], { env })
 }
 
-/** Repeats `look` until it gives something, or fails with `what` after `withinMs`. */
-export async function eventually<Found>(
+/** Repeats `look`, which may cost the service something, until it gives something; see `until`. */
+export function eventually<Found>(
   what: string,
   withinMs: number,
   look: () => Promise<Found | undefined>,
 ): Promise<Found> {
-  const deadlineMs = performance.now() + withinMs
-  for (;;) {
-    const found = await look()
-    if (found !== undefined) return found
-    if (performance.now() > deadlineMs) throw new Error(`Not within ${withinMs} ms: ${what}`)
-    await sleep(5 * POLL_MS)
-  }
+  return until(what, withinMs, look, 5 * POLL_MS)
 }

@@ -1,13 +1,13 @@
 import type { BatchId } from '../../batch.ts'
 import type { CatalogTransfer } from '../../catalog-transfer.ts'
 import type { KnownReplayedPart } from '../../catalog.ts'
-import { LANE_COUNT_MAX } from '../../delivery-stream.ts'
 import { decodeReceipt, encodeReceipt } from '../../pipeline/receipt-json.ts'
 import { EMPTY_BOOKS } from '../../receipt.ts'
 import type { Books, Receipt } from '../../receipt.ts'
 import { LANE_THINGS, RECEIPTS_PER_LANE_MAX } from './catalog.ts'
 import { forLanes } from '../for-lanes.ts'
 import type { Keys, LaneThing } from '../keys.ts'
+import { possibleLanes } from '../lanes.ts'
 import type { Lane, Lanes } from '../lanes.ts'
 import { ReplayTable } from './replay-table.ts'
 import type { RedisClient, ScriptRunner } from '../scripts.ts'
@@ -58,7 +58,7 @@ export class RedisCatalogTransfer implements CatalogTransfer {
   async restoreBooks(streamId: string, books: Books): Promise<void> {
     const { durable, keys, lanes } = this.#options
     const things: LaneThing[] = ['gone', ...LANE_THINGS.filter((thing) => thing !== 'books')]
-    const possible = Array.from({ length: LANE_COUNT_MAX }, (_, lane) => ({ streamId, lane }))
+    const possible = possibleLanes(streamId)
     await forLanes(possible, ({ lane }) => {
       const laneKeys = keys.lane(streamId, lane)
       const columns = lane === 0 ? Object.entries({ ...EMPTY_BOOKS, ...books }).flat() : []

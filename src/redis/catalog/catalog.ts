@@ -3,12 +3,12 @@ import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { BatchId, SealedBatch } from '../../batch.ts'
 import type { Catalog, KnownReplayedPart, ReplayedPart } from '../../catalog.ts'
-import { LANE_COUNT_MAX } from '../../delivery-stream.ts'
 import type { DeliveryStream } from '../../delivery-stream.ts'
 import type { Books, Receipt } from '../../receipt.ts'
 import { forLanes } from '../for-lanes.ts'
 import { InsistentScripts } from '../insistent-scripts.ts'
 import type { Keys, LaneThing } from '../keys.ts'
+import { possibleLanes } from '../lanes.ts'
 import type { Lanes } from '../lanes.ts'
 import { ReceiptTable } from './receipt-table.ts'
 import { ReplayTable } from './replay-table.ts'
@@ -136,7 +136,7 @@ export class RedisCatalog implements Catalog {
    */
   async #delete(streamId: string): Promise<void> {
     const { durable, keys, lanes } = this.#options
-    const possible = Array.from({ length: LANE_COUNT_MAX }, (_, lane) => ({ streamId, lane }))
+    const possible = possibleLanes(streamId)
     await forLanes(possible, ({ lane }) => {
       const laneKeys = keys.lane(streamId, lane)
       const things: LaneThing[] = ['gone', ...LANE_THINGS, 'queue']

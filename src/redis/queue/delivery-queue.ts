@@ -24,7 +24,6 @@ import type {
   Retry,
   StreamQueueStatus,
 } from '../../delivery-queue.ts'
-import { LANE_COUNT_MAX } from '../../delivery-stream.ts'
 import { findInLanes, forLanes } from '../for-lanes.ts'
 import { insist } from '../insist.ts'
 import { HeldClaims } from './held-claims.ts'
@@ -35,6 +34,7 @@ import type { Keys } from '../keys.ts'
 import { LaneFeeder } from './lane-feeder.ts'
 import { LaneQueue } from './lane-queue.ts'
 import { laneStatus } from '../catalog/lane-status.ts'
+import { possibleLanes } from '../lanes.ts'
 import type { Lane, Lanes } from '../lanes.ts'
 import { sumOfLanes } from './queue-status.ts'
 import { Reconciler } from './reconciler.ts'
@@ -228,7 +228,7 @@ export class RedisQueue implements DeliveryQueue {
 
   async resume(streamId: string): Promise<void> {
     await Promise.all(
-      lanesOf(streamId).map(async (lane) => {
+      possibleLanes(streamId).map(async (lane) => {
         await this.#laneQueue.resume(lane)
         await this.#feeder.feed(lane)
       }),
@@ -236,7 +236,7 @@ export class RedisQueue implements DeliveryQueue {
   }
 
   async discard(streamId: string): Promise<void> {
-    for (const lane of lanesOf(streamId)) await this.#discardLane(lane)
+    for (const lane of possibleLanes(streamId)) await this.#discardLane(lane)
     for (const { token, job } of this.#claims.of(streamId)) {
       this.#claims.remove(token)
       await this.#quietly(job.data, () => this.#jobs.drop(job))
@@ -351,8 +351,4 @@ export class RedisQueue implements DeliveryQueue {
 
 function laneOf({ streamId, lane = 0 }: SealedBatch): Lane {
   return { streamId, lane }
-}
-
-function lanesOf(streamId: string): Lane[] {
-  return Array.from({ length: LANE_COUNT_MAX }, (_, lane) => ({ streamId, lane }))
 }

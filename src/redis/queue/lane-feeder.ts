@@ -21,8 +21,6 @@ export interface LaneFeederOptions {
   readonly onReleased: (delayMs: number) => void
 }
 
-const INSIST_MS = 5_000
-
 /** Gives jobs to the batches whose turn it is. */
 export class LaneFeeder {
   readonly #options: LaneFeederOptions
@@ -79,7 +77,7 @@ export class LaneFeeder {
     const release = (): Promise<void> =>
       // One that somebody adds just now is not to be removed.
       state === 'missing' ? jobs.add(place, facts, delayMs) : jobs.replace(place, facts, delayMs)
-    await insist(release, { clock, withinMs: INSIST_MS })
+    await insist(release, { clock })
     onReleased(delayMs)
   }
 }

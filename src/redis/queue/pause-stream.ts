@@ -1,5 +1,5 @@
-import { LANE_COUNT_MAX } from '../../delivery-stream.ts'
 import type { Keys } from '../keys.ts'
+import { possibleLanes } from '../lanes.ts'
 import type { Lanes } from '../lanes.ts'
 import type { RedisClient } from '../scripts.ts'
 
@@ -16,7 +16,7 @@ export async function pauseStream(
 ): Promise<void> {
   await lanes.enter(streamId)
   await Promise.all(
-    Array.from({ length: LANE_COUNT_MAX }, (_, lane) =>
+    possibleLanes(streamId).map(({ lane }) =>
       client.hset(keys.lane(streamId, lane).of('queue'), 'paused', 1),
     ),
   )

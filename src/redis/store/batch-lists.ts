@@ -13,7 +13,6 @@ import type {
   OpenBatch,
   StoreUsage,
 } from '../../batch-store.ts'
-import { LANE_COUNT_MAX } from '../../delivery-stream.ts'
 import type { Manifest, OrdinalRange } from '../../manifest.ts'
 import type { StagedBatch, StagingWriter } from '../../staging.ts'
 import { BatchImporter } from './batch-import.ts'
@@ -23,6 +22,7 @@ import { insist } from '../insist.ts'
 import type { Keys } from '../keys.ts'
 import { LaneScripts } from './lane-scripts.ts'
 import type { AppendAnswer } from './lane-scripts.ts'
+import { possibleLanes } from '../lanes.ts'
 import type { Lane, Lanes } from '../lanes.ts'
 import { MemoryRoom } from './memory-room.ts'
 import type { RoomLimits } from './memory-room.ts'
@@ -193,9 +193,9 @@ export class RedisBatchStore implements BatchStore {
   async discard(streamId: string): Promise<void> {
     await this.#writer(streamId).task(async () => {
       await this.#importer.discard(streamId)
-      for (let lane = 0; lane < LANE_COUNT_MAX; lane += 1) {
-        await discardLane({ streamId, lane }, { ...this.#options, scripts: this.#scripts })
-        this.#room.note({ streamId, lane }, { storedBytes: 0, batchCount: 0 })
+      for (const lane of possibleLanes(streamId)) {
+        await discardLane(lane, { ...this.#options, scripts: this.#scripts })
+        this.#room.note(lane, { storedBytes: 0, batchCount: 0 })
       }
       this.#opened.deleteStream(streamId)
     })

@@ -7,7 +7,6 @@ import type { BatchThing, Keys, LaneKeys, LaneThing } from '../keys.ts'
 import type { RedisClient, ScriptArgument, ScriptRunner } from '../scripts.ts'
 
 /** A server that restarts or is replaced is back by then, or the attempt fails. */
-const INSIST_MS = 5_000
 
 export interface SealedBatchesOptions {
   readonly client: RedisClient
@@ -99,7 +98,7 @@ export class SealedBatches {
   }
 
   #insist<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
-    return insist(ask, { clock: this.#options.clock, withinMs: INSIST_MS })
+    return insist(ask, this.#options)
   }
 }
 
