@@ -3,6 +3,7 @@
  * one contract suite runs over both (test/contracts/batch-store.ts).
  */
 import type { BatchId, Chunk, SealedBatch, SealReason } from './batch.ts'
+import type { PartitionPosition } from './chunk-origin.ts'
 import type { Manifest, OrdinalRange } from './manifest.ts'
 import type { Staging } from './staging.ts'
 
@@ -84,8 +85,11 @@ export interface BatchStore extends BatchContents {
   /**
    * Appends one chunk to the stream's open batch, opening and sealing as the target asks. Resolves
    * when the chunk is durable, and only then. Appends of one stream keep their order. Once it has
-   * settled, the store has no more use for the payload's memory.
-   * @throws AppendError
+   * settled, the store has no more use for the payload's memory. A chunk that has an origin is appended
+   * only in its turn (chunk-origin.ts), and that it was is as durable as the chunk.
+   * @throws AppendError; after one that has failed the chunk may be there all the same where a server is
+   *   asked, and its origin tells
+   * @throws PositionMoved
    */
   append(target: AppendTarget, chunk: Chunk): Promise<Appended>
   /**
@@ -102,6 +106,13 @@ export interface BatchStore extends BatchContents {
     chunks: AsyncIterable<Chunk>,
     reason: SealReason,
   ): Promise<boolean>
+  /** How far each partition of the stream's source is read, and which requests are known. */
+  positions(streamId: string): Promise<readonly PartitionPosition[]>
+  /**
+   * Enters positions of another store. Those of partitions that have gone further here stay. Durable
+   * when it resolves.
+   */
+  restorePositions(streamId: string, positions: readonly PartitionPosition[]): Promise<void>
   /** Seals the stream's open batch, if it has one with records. */
   seal(streamId: string, reason: SealReason): Promise<void>
   /** Seals every open batch. */
@@ -116,7 +127,7 @@ export interface BatchStore extends BatchContents {
   list(): AsyncIterable<SealedBatch>
   /** Removes a batch whose receipt is durable. Removing twice is harmless. */
   remove(batch: SealedBatch): Promise<void>
-  /** Drops all batches of a deleted stream, open and sealed. */
+  /** Drops all batches of a deleted stream, open and sealed, and its positions. */
   discard(streamId: string): Promise<void>
   usage(): StoreUsage
   close(): Promise<void>
@@ -148,8 +159,8 @@ export interface BatchContents extends Staging {
   thaw(batch: SealedBatch): Promise<void>
 }
 
-/** A chunk as it is read back: it knows its place. */
-export interface StoredChunk extends Chunk {
+/** A chunk as it is read back: it knows its place, and its origin no more. */
+export interface StoredChunk extends Omit<Chunk, 'origin'> {
   /** Ordinal of its first record. Before it there is a gap where a damaged chunk is missing. */
   readonly firstOrdinal: number
 }

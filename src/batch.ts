@@ -4,6 +4,7 @@
  * a sealed batch never changes. The batch id is made at birth and names all that comes of it.
  */
 import type { Clock } from './base/clock.ts'
+import type { ChunkOrigin } from './chunk-origin.ts'
 
 /** 26 characters of Crockford base 32: 48 bits of wall time in ms, then 80 random bits (a ULID). */
 export type BatchId = string
@@ -52,8 +53,12 @@ export function batchIdBytes(batchId: BatchId): Buffer {
 export interface Chunk {
   readonly arrivalMs: number
   readonly recordCount: number
-  /** `length u32le × recordCount | data`: the records' lengths, then their bytes, back to back. */
+  /** The records' lengths, then their bytes, back to back, then what else is known of them (chunk.ts). */
   readonly payload: Buffer
+  /** How much of the payload's end is no data; absent: nothing. */
+  readonly metadataBytes?: number
+  /** What the chunk is a part of; absent: it was put, and nobody will send it again. */
+  readonly origin?: ChunkOrigin
 }
 
 export type SealReason =

@@ -1,12 +1,15 @@
 /**
  * The layout of a chunk's payload.
  *
- *   payload:  length u32le × recordCount | data
+ *   payload:   length u32le × recordCount | data | metadata
+ *   metadata:  nothing, or a JSON list of an object for each record
  *
  * The lengths come first so that the data is one contiguous run: without a delimiter it goes to the
- * codec as it is, and no object exists for a record between the socket and the destination.
+ * codec as it is, and no object exists for a record between the socket and the destination. What a
+ * source tells of a record besides its data is for transforms only, and there only where one asks.
  */
 import { strict as assert } from 'node:assert'
+import type { JsonObject } from './base/json.ts'
 import type { Chunk } from './batch.ts'
 
 const LENGTH_BYTES = 4
@@ -41,13 +44,28 @@ export function chunkOf(records: readonly Uint8Array[], arrivalMs: number): Chun
   return { arrivalMs, recordCount: records.length, payload }
 }
 
-/** The bytes of all records, back to back. */
-export function chunkData(chunk: Chunk): Buffer {
-  return chunk.payload.subarray(dataOffset(chunk.recordCount))
+/** The chunk with an object of metadata for each of its records. */
+export function withMetadata(chunk: Chunk, metadata: readonly JsonObject[]): Chunk {
+  assert.equal(metadata.length, chunk.recordCount)
+  const text = Buffer.from(JSON.stringify(metadata))
+  const payload = Buffer.concat([chunk.payload, text])
+  return { ...chunk, payload, metadataBytes: text.byteLength }
 }
 
-export function chunkDataBytes(chunk: Chunk): number {
-  return chunk.payload.byteLength - dataOffset(chunk.recordCount)
+/** Of each record in turn; undefined when nothing is known besides the data. */
+export function chunkMetadata({ payload, metadataBytes = 0 }: Chunk): JsonObject[] | undefined {
+  if (metadataBytes === 0) return undefined
+  return JSON.parse(payload.toString('utf8', payload.byteLength - metadataBytes)) as JsonObject[]
+}
+
+/** The bytes of all records, back to back. */
+export function chunkData(chunk: Chunk): Buffer {
+  const { payload, recordCount, metadataBytes = 0 } = chunk
+  return payload.subarray(dataOffset(recordCount), payload.byteLength - metadataBytes)
+}
+
+export function chunkDataBytes({ payload, recordCount, metadataBytes = 0 }: Chunk): number {
+  return payload.byteLength - metadataBytes - dataOffset(recordCount)
 }
 
 /** The records, each a view into the payload. */

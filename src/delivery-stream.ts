@@ -6,7 +6,9 @@ export type DeliveryStreamStatus =
   | 'ACTIVE'
   | 'DELETING'
   | 'DELETING_FAILED'
-export type DeliveryStreamType = 'DirectPut' | 'KinesisStreamAsSource' | 'MSKAsSource'
+/** What a stream's records are read from; the last is an extension. */
+export type SourceTypeName = 'KinesisStreamAsSource' | 'MSKAsSource' | 'RedisStreamAsSource'
+export type DeliveryStreamType = 'DirectPut' | SourceTypeName
 export type EncryptionStatus =
   | 'ENABLED'
   | 'ENABLING'
@@ -39,6 +41,8 @@ export interface DeliveryStream {
   readonly status: DeliveryStreamStatus
   readonly type: DeliveryStreamType
   readonly createdAtMs: number
+  /** Where its records are read, normalised: every default is written out. Absent: DirectPut. */
+  readonly source?: JsonObject
   /** What a creator of a DirectPut stream expects to send; told back and not acted on. */
   readonly throughputHintInMBs?: number
   /** Absent until the first update that changed something. */

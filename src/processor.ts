@@ -23,6 +23,8 @@ export interface ProcessingRecord {
   readonly data: Buffer
   /** What the error output gets to see: the record as it was accepted, or the part split off. */
   readonly original: Buffer
+  /** What its source tells of it: members of a transformation event's record, e.g. `kinesisRecordMetadata`. */
+  readonly metadata?: JsonObject
   readonly keys?: PartitionKeys
   /** Records with the same text share their objects; set by the last stage of partitioning. */
   readonly partition?: string
