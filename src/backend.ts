@@ -20,6 +20,8 @@ export interface RedisPlace {
   /** The server; sentinels; or some nodes of the cluster. */
   readonly nodes: readonly RedisNode[]
   readonly tls: boolean
+  /** PEM; for TLS where the system's certificates are not enough. */
+  readonly certificates?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
   readonly username?: string
   readonly password?: string
   readonly database: number

@@ -1,6 +1,7 @@
 /**
  * What AWS takes from IAM and the VPC comes from the host here: credentials, certificates and proxies
- * for a destination's URL, and the secrets that a SecretsManagerConfiguration names.
+ * for a destination's URL, where the ARN of a source is and how it is reached, and the secrets that a
+ * SecretsManagerConfiguration names.
  */
 import type { JsonObject } from './base/json.ts'
 
@@ -18,10 +19,24 @@ export interface Connection {
   readonly tlsKey?: string
   /** `http://host:port` of a proxy. */
   readonly proxy?: string
+  /** Where the Kinesis stream of an ARN is: `http(s)://host:port`. */
+  readonly endpoint?: string
+  /** Both or none. */
+  readonly accessKeyId?: string
+  readonly secretAccessKey?: string
+  /** Where the MSK cluster of an ARN is: `host:port,host:port`; always there for one. */
+  readonly brokers?: string
+  /** Whether brokers are spoken to over TLS; absent: no. */
+  readonly tls?: boolean
+  /** With username and password, which brokers take no other way. */
+  readonly sasl?: SaslMechanism
 }
 
+export const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
+export type SaslMechanism = (typeof SASL_MECHANISMS)[number]
+
 export interface Connections {
-  /** The settings' entry whose URL is the longest prefix of this one. */
+  /** The settings' entry whose URL, or ARN, is the longest prefix of this one. */
   find(url: string): Connection | undefined
   /**
    * The secret's JSON, read anew each time, so that it can be rotated.

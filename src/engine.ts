@@ -39,9 +39,13 @@ import { Intake } from './pipeline/intake.ts'
 import { checkProcessing } from './pipeline/processing-check.ts'
 import { StreamRegistry } from './pipeline/stream-registry.ts'
 import { streamSamples } from './pipeline/stream-samples.ts'
+import { LocalSources } from './sources/local-sources.ts'
+import { sourceTypes } from './sources/index.ts'
 import { openProcessorTools, processorSettings } from './processor-tools.ts'
 import { LocalReplays } from './replay/local-replays.ts'
+import { HostConnections } from './settings/host-connections.ts'
 import type { ObjectStoreChoice, Settings } from './settings.ts'
+import type { SourceReports } from './source-reports.ts'
 
 export interface EngineOptions {
   readonly settings: Settings
@@ -56,6 +60,8 @@ export interface Engine {
   readonly context: ApiContext
   readonly backend: OpenedBackend
   readonly host: LocalDeliveryHost
+  /** Run in the roles that deliver. */
+  readonly sources: LocalSources
   readonly threadData: DeliveryThreadData
   readonly handler: RequestHandler
 }
@@ -117,7 +123,8 @@ export async function openEngine(
   })
   resources.defer(() => replays.close())
   const metrics = new PrometheusMetrics({
-    streams: () => streamSamples({ registry, ledger, destinations: destinationTypes, clock }),
+    streams: () =>
+      streamSamples({ registry, ledger, destinations: destinationTypes, sourceReports, clock }),
     store: () => store.usage(),
   })
   const audit = new AuditFile(settings.auditFile ?? join(dataDir, 'audit.jsonl'), logger)
@@ -129,11 +136,30 @@ export async function openEngine(
   const explainer = resources.use(
     new DeferredExplainer({ place, spoolDirectory, connections, tools, clock, logger }),
   )
+  const sources = new LocalSources({
+    types: sourceTypes,
+    registry,
+    intake,
+    store,
+    ledger,
+    leases: backend.leases,
+    metrics,
+    backlogBytesMax: settings.sourceBacklogBytes,
+    tools: {
+      connections: new HostConnections(connections),
+      kinesisEndpoint: settings.kinesisEndpoint,
+      region: settings.region,
+      clock,
+      logger,
+    },
+  })
+  const sourceReports: SourceReports = role === 'api' ? { report: () => undefined } : sources
   const context: ApiContext = {
     accountId: settings.accountId,
     region: settings.region,
     configuration: { strictAws: settings.strictAws, objectStoreKind: objectStore.kind },
     destinations: destinationTypes,
+    sources: sourceTypes,
     registry,
     intake,
     store,
@@ -142,6 +168,7 @@ export async function openEngine(
     ledger,
     replays,
     functionReports,
+    sourceReports,
     explainer,
     checkProcessing: (destination) => checkProcessing(destination, tools),
     dataKeys: keyRing,
@@ -158,6 +185,7 @@ export async function openEngine(
   return {
     context,
     backend,
+    sources,
     host: new LocalDeliveryHost({
       ...context,
       onExecution: (streamName, execution) => functionReports.observe(streamName, execution),

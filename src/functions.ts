@@ -10,16 +10,31 @@ export interface TransformationEvent {
   readonly deliveryStreamArn: string
   readonly region: string
   readonly sourceKinesisStreamArn?: string
+  readonly sourceMSKArn?: string
   readonly records: readonly TransformationRecord[]
 }
+
+/** What a record has besides is what its source tells of it, e.g. `kinesisRecordMetadata`. */
 
 export interface TransformationRecord {
   readonly recordId: string
   readonly approximateArrivalTimestamp: number
   /** Base64. */
   readonly data: string
+  /** The same once more; only where a Kafka topic is read. */
+  readonly kafkaRecordValue?: string
   /** What `data` stands for, where the caller has it at hand; no part of the event. */
   readonly bytes?: Buffer
+}
+
+/**
+ * Under which names a record has its data, and may bring it back. AWS has another name where a Kafka
+ * topic is read; ours is there, too, so that one function serves every stream.
+ */
+export function dataNames({
+  sourceMSKArn,
+}: Pick<TransformationEvent, 'sourceMSKArn'>): readonly ('data' | 'kafkaRecordValue')[] {
+  return sourceMSKArn === undefined ? ['data'] : ['data', 'kafkaRecordValue']
 }
 
 /** An invocation without an answer. What a function answered, be it junk, is not one. */

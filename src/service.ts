@@ -48,6 +48,8 @@ export async function startService(options: EngineOptions): Promise<Service> {
 interface Loops {
   /** Ends the sealing of batches by age, and the pruning of receipts. */
   readonly stop: AbortController
+  /** Ends the reading of sources. */
+  readonly stopSources: AbortController
   /** Ends what the backend does beside intake and delivery. */
   readonly stopBackend: AbortController
   /** Threads deliver what is due and end. */
@@ -55,12 +57,15 @@ interface Loops {
   /** Threads give up what they have and end. */
   readonly abortThreads: AbortController
   readonly housekeeping: Promise<unknown>
+  /** Nothing more is read, and what is being appended is there. */
+  readonly sources: Promise<void>
   readonly threads: Promise<void>
   readonly backend: Promise<void>
 }
 
 function startLoops({ settings, role, clock, logger }: EngineOptions, engine: Engine): Loops {
   const stop = new AbortController()
+  const stopSources = new AbortController()
   const stopBackend = new AbortController()
   const drainThreads = new AbortController()
   const abortThreads = new AbortController()
@@ -77,6 +82,7 @@ function startLoops({ settings, role, clock, logger }: EngineOptions, engine: En
   })
   return {
     stop,
+    stopSources,
     stopBackend,
     drainThreads,
     abortThreads,
@@ -85,6 +91,7 @@ function startLoops({ settings, role, clock, logger }: EngineOptions, engine: En
       intake.run(stop.signal),
       forgetOldReceipts({ catalog, retentionMs, clock, logger }, stop.signal),
     ]),
+    sources: role === 'api' ? Promise.resolve() : engine.sources.run(stopSources.signal),
     threads:
       role === 'api' ? Promise.resolve() : threads.run(drainThreads.signal, abortThreads.signal),
     backend: engine.backend.run(stopBackend.signal),
@@ -155,7 +162,9 @@ class RunningService implements Service {
     // Functions may keep one waiting for minutes, and nothing depends on it.
     engine.context.explainer.stop()
     try {
-      await Promise.all(servers.map((server) => server.drain(loops.abortThreads.signal)))
+      loops.stopSources.abort()
+      const drained = servers.map((server) => server.drain(loops.abortThreads.signal))
+      await Promise.all([...drained, loops.sources])
       loops.stop.abort()
       const receiving = Promise.all([loops.housekeeping, engine.context.replays.close()])
       if (!engine.backend.isShared) {

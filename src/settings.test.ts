@@ -62,6 +62,15 @@ test('a file named by --config may be JSON', () => {
   })
 })
 
+test('an endpoint of Kinesis is a URL without a path', () => {
+  const read = (url: string): unknown =>
+    load({ environment: { STANDPIPE_KINESIS_ENDPOINT: url } }).settings.kinesisEndpoint
+  expect(read('http://kinesis.lan:4567')).toBe('http://kinesis.lan:4567')
+  expect(() => read('http://kinesis.lan:4567/streams')).toThrow(
+    'Cannot use STANDPIPE_KINESIS_ENDPOINT: must be URL without a path',
+  )
+})
+
 test('an empty variable counts as unset', () => {
   expect(load({ environment: { STANDPIPE_S3_ENDPOINT: '' } }).settings).not.toHaveProperty(
     's3Endpoint',

@@ -34,6 +34,7 @@ const ROOMS: RoomTable = {
   transfer: ['base', 'nouns', 'formats'],
   backends: ['base', 'nouns', 'settings', 'pipeline', 'embedded', 'redis', 'transfer'],
   api: ['base', 'nouns', 'formats', 'pipeline'],
+  sources: ['base', 'nouns', 'formats', 'processors', 'pipeline', 'redis'],
   tail: ['base'],
   generator: ['base'],
   cli: [

@@ -2,6 +2,7 @@
  * Who may do what. Without any access key everybody may do everything; the service then answers on
  * loopback only, unless its operator insists (see service.ts).
  */
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { ApiError } from './exceptions.ts'
 import { allowEverything, compilePolicy } from './policy.ts'
@@ -21,6 +22,7 @@ export interface AccessKey {
 export class AccessKeys {
   readonly signatures: SignatureVerifier
   readonly #policies: ReadonlyMap<string, Policy>
+  readonly #secretHashes: ReadonlyMap<string, Buffer>
 
   /** @throws PolicyError when a key's statements can't be taken as they are, or its id comes twice */
   constructor(keys: readonly AccessKey[], clock: Clock) {
@@ -28,10 +30,25 @@ export class AccessKeys {
     if (this.#policies.size < keys.length) {
       throw new PolicyError('Cannot use access keys: an id comes twice')
     }
+    this.#secretHashes = new Map(keys.map(({ id, secret }) => [id, hashOf(secret)]))
     this.signatures = new SignatureVerifier(
       new Map(keys.map(({ id, secret }) => [id, secret])),
       clock,
     )
+  }
+
+  /**
+   * The key's id, of `<id>:<secret>`: for callers that can't sign. How long it takes tells nothing of
+   * the secret.
+   * @throws ApiError UnrecognizedClientException
+   */
+  identify(text: string): string {
+    const colon = text.indexOf(':')
+    const id = text.slice(0, Math.max(colon, 0))
+    const given = hashOf(text.slice(colon + 1))
+    if (timingSafeEqual(given, this.#secretHashes.get(id) ?? NO_HASH)) return id
+    const message = 'The security token included in the request is invalid.'
+    throw new ApiError('UnrecognizedClientException', message)
   }
 
   /** @throws ApiError AccessDeniedException */
@@ -48,6 +65,13 @@ export class AccessKeys {
       `User: ${caller.arn} is not authorized to perform: ${action} on resource: ${resource} ${reason}`,
     )
   }
+}
+
+/** Of no secret. */
+const NO_HASH = Buffer.alloc(32)
+
+function hashOf(secret: string): Buffer {
+  return hash('sha256', secret, 'buffer')
 }
 
 function loadPolicy({ id, statements }: AccessKey): Policy {

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { JsonObject } from '../base/json.ts'
 import { BackendUnavailable } from '../backend.ts'
 import { ApiError } from './exceptions.ts'
+import type { RouteResponse } from './operation.ts'
 
 export const AWS_JSON = 'application/x-amz-json-1.1'
 
@@ -19,9 +20,8 @@ export function jsonAnswer(body: JsonObject | string): Answer {
   return { statusCode: 200, contentType: AWS_JSON, body: text }
 }
 
-/** Of an error that isn't an answer only this much goes out: something went wrong, or try again. */
 export function errorAnswer(error: unknown): Answer {
-  const answered = error instanceof ApiError ? error : answerTo(error)
+  const answered = publicError(error)
   return {
     statusCode: answered.statusCode,
     contentType: AWS_JSON,
@@ -30,12 +30,22 @@ export function errorAnswer(error: unknown): Answer {
   }
 }
 
-function answerTo(cause: unknown): ApiError {
+/** Of an error that isn't an answer only this much goes out: something went wrong, or try again. */
+export function publicError(cause: unknown): ApiError {
+  if (cause instanceof ApiError) return cause
   if (cause instanceof BackendUnavailable) {
     const message = 'What keeps the records does not answer; try again'
     return new ApiError('ServiceUnavailableException', message, { cause })
   }
   return new ApiError('InternalFailure', 'The request processing has failed', { cause })
+}
+
+export function routeAnswer({ statusCode, body, contentType }: RouteResponse): Answer {
+  if (typeof body === 'string') {
+    return { statusCode, contentType: contentType ?? 'text/plain; charset=utf-8', body }
+  }
+  const text = JSON.stringify(body)
+  return { statusCode, contentType: contentType ?? 'application/json', body: text }
 }
 
 export function send(

@@ -9,6 +9,7 @@ const ENUM_ORDERS: ReadonlyMap<string, readonly string[]> = new Map([
 /** Values that Standpipe takes beyond AWS's sets. */
 const ENUM_EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['CompressionFormat', ['ZSTD']],
+  ['DeliveryStreamType', ['RedisStreamAsSource']],
   ['ProcessorParameterName', ['SqlQuery']],
   ['ProcessorType', ['SQL']],
 ])

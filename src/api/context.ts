@@ -6,6 +6,7 @@ import type { Metrics } from '../base/metrics.ts'
 import type { BatchStore, DataKey } from '../batch-store.ts'
 import type { Catalog } from '../catalog.ts'
 import type { DeliveryQueue } from '../delivery-queue.ts'
+import type { SourceTypeName } from '../delivery-stream.ts'
 import type { ConfigurationContext, DestinationType } from '../destination.ts'
 import type { Explainer } from '../explanation.ts'
 import type { FunctionReports } from '../functions.ts'
@@ -13,6 +14,8 @@ import type { Intake } from '../pipeline/intake.ts'
 import type { Ledger } from '../pipeline/ledger.ts'
 import type { StreamRegistry } from '../pipeline/stream-registry.ts'
 import type { Replays } from '../replay.ts'
+import type { SourceType } from '../source.ts'
+import type { SourceReports } from '../source-reports.ts'
 
 /** Makes data keys for server-side encryption; absent when no wrapping key is configured. */
 export interface DataKeyMaker {
@@ -25,6 +28,7 @@ export interface ApiContext {
   readonly region: string
   readonly configuration: ConfigurationContext
   readonly destinations: ReadonlyMap<string, DestinationType>
+  readonly sources: ReadonlyMap<SourceTypeName, SourceType>
   readonly registry: StreamRegistry
   readonly intake: Intake
   readonly store: BatchStore
@@ -34,6 +38,7 @@ export interface ApiContext {
   readonly ledger: Ledger
   readonly replays: Replays
   readonly functionReports: FunctionReports
+  readonly sourceReports: SourceReports
   readonly explainer: Explainer
   /**
    * Looks for what a destination's configuration names outside of itself: its function, its table.

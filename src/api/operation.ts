@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { JsonObject } from '../base/json.ts'
 import type { ApiContext } from './context.ts'
+import type { ApiError } from './exceptions.ts'
 
 /** Who called, as far as an operation needs to know. */
 export interface Caller {
@@ -65,14 +66,20 @@ export interface Route {
    * everybody, unauthenticated (health only).
    */
   readonly action: string | undefined
+  /** Present: the action is one of Firehose's own, e.g. `firehose:PutRecordBatch`. */
+  readonly actionPrefix?: 'firehose'
   /** True: the metrics token opens it, too, for clients that can't sign. */
   readonly takesMetricsToken?: true
+  /** True: X-Amz-Firehose-Access-Key may hold `<id>:<secret>` of an access key instead of a signature. */
+  readonly takesEndpointKey?: true
   /** A longer body is refused before it is read; 0 for none. */
   readonly bodyBytesMax: number
   /** True when each call goes into the audit trail, with its body, which is JSON if there is one. */
   readonly audited: boolean
   /** @throws ApiError */
   handle(request: RouteRequest, context: ApiContext): Promise<RouteResponse>
+  /** How the route's callers are told of an error; absent: as by AWS's JSON services. */
+  refuse?(error: ApiError, headers: IncomingHttpHeaders, context: ApiContext): RouteResponse
 }
 
 export interface RouteRequest {

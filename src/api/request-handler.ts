@@ -10,7 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BackendUnavailable } from '../backend.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { AccessKeys } from './access-keys.ts'
-import { errorAnswer, jsonAnswer, send } from './answer.ts'
+import { errorAnswer, jsonAnswer, publicError, routeAnswer, send } from './answer.ts'
 import type { Answer } from './answer.ts'
 import { makeAuditEvent } from './audit.ts'
 import type { AuditTrail } from './audit.ts'
@@ -56,6 +56,9 @@ const LIMITS_DEFAULT: BodyLimits = { bodyBytesMax: 8 * MIB, bodyBytesTotalMax: 1
 
 /** Where a request goes: the JSON protocol at `POST /`, or a route. */
 type Destination = 'json protocol' | MatchedRoute
+
+/** Who the headers say is calling; a signature is still to be held against the body. */
+type Claim = ClaimedSignature | Pick<ClaimedSignature, 'accessKeyId'>
 
 export class RequestHandler {
   readonly #context: ApiContext
@@ -103,7 +106,7 @@ export class RequestHandler {
       invited = true
     }
     const answer = await this.#answer(request, requestId, reader, invite).catch((error: unknown) =>
-      this.#answerError(error, requestId),
+      this.#answerError(error, requestId, errorAnswer),
     )
     // A client that was not invited may send its body or not: the next request can't be found.
     const close = options.close() || !invited
@@ -111,7 +114,11 @@ export class RequestHandler {
     reader.release()
   }
 
-  #answerError(error: unknown, requestId: string): Answer | undefined {
+  #answerError(
+    error: unknown,
+    requestId: string,
+    answerTo: (error: unknown) => Answer,
+  ): Answer | undefined {
     const { logger } = this.#context
     if (error instanceof RequestAborted) {
       logger.debug({ requestId, error }, 'Client went away; nothing was done.')
@@ -123,7 +130,7 @@ export class RequestHandler {
     } else if (!(error instanceof ApiError)) {
       logger.error({ requestId, error }, 'Request failed.')
     }
-    return errorAnswer(error)
+    return answerTo(error)
   }
 
   async #answer(
@@ -131,17 +138,44 @@ export class RequestHandler {
     requestId: string,
     reader: BodyReader,
     invite: () => void,
-  ): Promise<Answer> {
+  ): Promise<Answer | undefined> {
     if (this.#accessKeys === undefined) refuseWebPages(request, this.#allowedHosts)
     const signable = signableOf(request)
     const destination = this.#destinationOf(signable)
+    const answering = this.#serve(destination, signable, request, requestId, reader, invite)
+    if (destination === 'json protocol' || destination.route.refuse === undefined) {
+      return await answering
+    }
+    const { route } = destination
+    return await answering.catch((error: unknown) =>
+      this.#answerError(error, requestId, (cause) => this.#refusal(route, cause, request)),
+    )
+  }
+
+  /** An error as the route's own callers understand it. */
+  #refusal(route: Route, error: unknown, { headers }: IncomingMessage): Answer {
+    const refused = publicError(error)
+    const reply = route.refuse?.(refused, headers, this.#context)
+    return reply === undefined ? errorAnswer(refused) : routeAnswer(reply)
+  }
+
+  async #serve(
+    destination: Destination,
+    signable: SignableRequest,
+    request: IncomingMessage,
+    requestId: string,
+    reader: BodyReader,
+    invite: () => void,
+  ): Promise<Answer> {
     const bytesMax =
       destination === 'json protocol' ? this.#limits.bodyBytesMax : destination.route.bodyBytesMax
     const lengthBytes = declaredLength(request, bytesMax)
     const claimed = this.#readClaim(destination, signable)
     invite()
     const body = await reader.read(request, lengthBytes, bytesMax)
-    if (claimed !== undefined) this.#accessKeys?.signatures.verify(signable, claimed, body)
+    if (claimed !== undefined && 'signature' in claimed) {
+      this.#accessKeys?.signatures.verify(signable, claimed, body)
+    }
     const caller = this.#callerOf(request, claimed, requestId)
     if (destination === 'json protocol') {
       const target = request.headers['x-amz-target']
@@ -158,17 +192,22 @@ export class RequestHandler {
     return { route: isOpened ? { ...route, action: undefined } : route, parameters }
   }
 
-  /** Undefined where no signature is asked for. */
-  #readClaim(destination: Destination, signable: SignableRequest): ClaimedSignature | undefined {
-    const isOpen = destination !== 'json protocol' && destination.route.action === undefined
-    return isOpen ? undefined : this.#accessKeys?.signatures.readClaim(signable)
+  /** Undefined where nobody need say who he is. */
+  #readClaim(destination: Destination, signable: SignableRequest): Claim | undefined {
+    const keys = this.#accessKeys
+    if (keys === undefined || destination === 'json protocol') {
+      return keys?.signatures.readClaim(signable)
+    }
+    const { action, takesEndpointKey } = destination.route
+    if (action === undefined) return undefined
+    const { authorization, 'x-amz-firehose-access-key': endpointKey } = signable.headers
+    if (takesEndpointKey === true && authorization === undefined && endpointKey !== undefined) {
+      return { accessKeyId: keys.identify(endpointKey.toString()) }
+    }
+    return keys.signatures.readClaim(signable)
   }
 
-  #callerOf(
-    request: IncomingMessage,
-    claimed: ClaimedSignature | undefined,
-    requestId: string,
-  ): Caller {
+  #callerOf(request: IncomingMessage, claimed: Claim | undefined, requestId: string): Caller {
     const accessKeyId = claimed?.accessKeyId
     return {
       accessKeyId,
@@ -187,11 +226,12 @@ export class RequestHandler {
     caller: Caller,
   ): Promise<Answer> {
     let outcome: JsonObject | Error = {}
-    const authorize = (action: string, streamName: string | undefined): void =>
+    const authorize = (action: string, streamName: string): void =>
       this.#authorizer.authorizeAction(caller, `standpipe:${action}`, streamName)
     try {
       if (route.action !== undefined) {
-        authorize(route.action, parameters.get('name'))
+        const action = `${route.actionPrefix ?? 'standpipe'}:${route.action}`
+        this.#authorizer.authorizeAction(caller, action, parameters.get('name'))
       }
       const routeRequest = {
         parameters,
@@ -201,13 +241,7 @@ export class RequestHandler {
         authorize,
       }
       const reply = await route.handle({ ...routeRequest, headers: request.headers }, this.#context)
-      const isText = typeof reply.body === 'string'
-      return {
-        statusCode: reply.statusCode,
-        contentType:
-          reply.contentType ?? (isText ? 'text/plain; charset=utf-8' : 'application/json'),
-        body: typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body),
-      }
+      return routeAnswer(reply)
     } catch (error) {
       outcome = error instanceof Error ? error : new Error(String(error))
       throw error

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { BatchFiles } from '../embedded/batch-files.ts'
+import { LocalLeases } from '../embedded/local-leases.ts'
 import { LocalQueue } from '../embedded/local-queue.ts'
 import { nodeFileSystem } from '../embedded/node-file-system.ts'
 import { SqliteCatalog } from '../embedded/sqlite-catalog.ts'
@@ -56,6 +57,7 @@ export async function openEmbeddedBackend(
     catalog,
     store,
     queue,
+    leases: new LocalLeases(),
     ledger,
     contents: {
       kind: 'files',

@@ -6,6 +6,7 @@ import type { Logger } from '../base/logger.ts'
 import type { Catalog } from '../catalog.ts'
 import type { DeliveryQueue } from '../delivery-queue.ts'
 import type { BacklogOptions } from '../pipeline/backlog.ts'
+import type { PartitionLeases } from '../partition-leases.ts'
 import type { Ledger } from '../pipeline/ledger.ts'
 import type { StreamRegistry } from '../pipeline/stream-registry.ts'
 import type { Acknowledge } from '../redis/durable-scripts.ts'
@@ -33,6 +34,8 @@ export interface OpenedBackend {
   readonly catalog: Catalog
   readonly store: BatchStore
   readonly queue: DeliveryQueue
+  /** Who reads which partition of a source. */
+  readonly leases: PartitionLeases
   readonly ledger: Ledger
   /** What delivery threads open for themselves. */
   readonly contents: ThreadContents

@@ -8,6 +8,7 @@ import { RedisBatchStore } from '../redis/store/batch-lists.ts'
 import { RedisCatalog } from '../redis/catalog/catalog.ts'
 import { RedisQueue } from '../redis/queue/delivery-queue.ts'
 import { RedisLedger } from '../redis/catalog/ledger.ts'
+import { RedisPartitionLeases } from '../redis/partition-leases.ts'
 import { checkServer } from '../redis/server-check.ts'
 import { acknowledgeOf, openRedisService, placeOf } from './redis-service.ts'
 
@@ -61,6 +62,7 @@ export async function openRedisBackend(
     catalog,
     store,
     queue,
+    leases: new RedisPartitionLeases(shared),
     ledger: new RedisLedger({ ...shared, catalog }),
     contents: { kind: 'redis', place, acknowledge },
     isShared: true,

@@ -4,7 +4,7 @@
  */
 export interface PutObservation {
   readonly streamName: string
-  readonly operation: 'PutRecord' | 'PutRecordBatch' | 'HttpRecords'
+  readonly operation: 'PutRecord' | 'PutRecordBatch' | 'HttpRecords' | 'HttpEndpoint'
   readonly recordCount: number
   readonly dataBytes: number
   /** Records refused with ServiceUnavailableException. */
@@ -38,6 +38,15 @@ export interface ProcessingObservation {
   readonly failedCounts: ReadonlyMap<string, number>
 }
 
+/** What was taken over of a stream's source. */
+export interface SourceReadObservation {
+  readonly streamName: string
+  /** Prefix of the metric, e.g. `DataReadFromKinesisStream`. */
+  readonly metric: string
+  readonly recordCount: number
+  readonly dataBytes: number
+}
+
 export interface Metrics {
   put(observation: PutObservation): void
   /** A control operation of the API; `errorType` is empty when it succeeded. */
@@ -45,6 +54,13 @@ export interface Metrics {
   delivery(observation: DeliveryObservation): void
   execution(observation: ExecutionObservation): void
   processing(observation: ProcessingObservation): void
+  sourceRead(observation: SourceReadObservation): void
+  /** Records of a source were gone before they were read; `lostCount` is 0 where it is not known. */
+  sourceGap(streamName: string, lostCount: number): void
+  /** Something of a source could not be read, and is tried again. */
+  sourceFailure(streamName: string): void
+  /** A source's service refused a call because of its limits. */
+  sourceThrottled(streamName: string, operation: string): void
 }
 
 export const noMetrics: Metrics = {
@@ -53,4 +69,8 @@ export const noMetrics: Metrics = {
   delivery() {},
   execution() {},
   processing() {},
+  sourceRead() {},
+  sourceGap() {},
+  sourceFailure() {},
+  sourceThrottled() {},
 }

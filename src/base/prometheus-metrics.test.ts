@@ -122,3 +122,33 @@ test('a stream with nothing to deliver has no freshness, and a changed state lea
   expect(text).toContain('standpipe_stream_state{state="paused",delivery_stream="logs"} 1')
   expect(text).not.toContain('state="running"')
 })
+
+test('what is read of a source is told, and a partition that is read no more leaves no trace', async () => {
+  const partitions = [
+    { partition: 'shard-0', behindLatestMs: 1_500, lagCount: 4 },
+    { partition: 'shard-1' },
+  ]
+  const behind = { metric: 'KinesisMillisBehindLatest', value: 1_500 }
+  const samples = [{ ...sampleOf('logs'), source: { state: 'reading', behind, partitions } }]
+  const metrics = metricsOf(samples)
+  const read = { metric: 'DataReadFromKinesisStream', recordCount: 3, dataBytes: 30 }
+  metrics.sourceRead({ ...read, streamName: 'logs' })
+  metrics.sourceGap('logs', 5)
+  metrics.sourceFailure('logs')
+  metrics.sourceThrottled('logs', 'GetRecords')
+  const lines = await ownLines(metrics)
+  expect(lines.filter((line) => /source|kinesis|throttled/.test(line)).toSorted()).toEqual([
+    'firehose_data_read_from_kinesis_stream_bytes_total{delivery_stream="logs"} 30',
+    'firehose_data_read_from_kinesis_stream_records_total{delivery_stream="logs"} 3',
+    'firehose_kinesis_millis_behind_latest{delivery_stream="logs"} 1500',
+    'firehose_throttled_get_records_total{delivery_stream="logs"} 1',
+    'standpipe_source_failures_total{delivery_stream="logs"} 1',
+    'standpipe_source_gaps_total{delivery_stream="logs"} 1',
+    'standpipe_source_lost_records_total{delivery_stream="logs"} 5',
+    'standpipe_source_partition_behind_latest_seconds{partition="shard-0",delivery_stream="logs"} 1.5',
+    'standpipe_source_partition_lag_records{partition="shard-0",delivery_stream="logs"} 4',
+    'standpipe_source_state{state="reading",delivery_stream="logs"} 1',
+  ])
+  partitions.shift()
+  expect((await ownLines(metrics)).join('\n')).not.toContain('shard-0')
+})

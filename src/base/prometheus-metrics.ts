@@ -14,6 +14,7 @@ import type {
   Metrics,
   ProcessingObservation,
   PutObservation,
+  SourceReadObservation,
 } from './metrics.ts'
 
 /** What is the case with a stream, looked up when it is scraped. */
@@ -36,6 +37,21 @@ export interface StreamSample {
   readonly dataFreshnessMs: number | undefined
   /** `running`, `suspect`, `braked` or `paused`. */
   readonly state: string
+  /** Absent: the stream has no source, or others read it. */
+  readonly source?: SourceSample
+}
+
+export interface SourceSample {
+  /** `starting`, `reading`, `paused` or `failing`. */
+  readonly state: string
+  /** AWS's metric of how far a source is behind, and its value: that of the partition furthest behind. */
+  readonly behind?: { readonly metric: string; readonly value: number }
+  /** Those that are read now. */
+  readonly partitions: readonly {
+    readonly partition: string
+    readonly behindLatestMs?: number
+    readonly lagCount?: number
+  }[]
 }
 
 export interface StoreSample {
@@ -143,6 +159,29 @@ export class PrometheusMetrics implements Metrics {
     }
   }
 
+  sourceRead({ streamName, metric, recordCount, dataBytes }: SourceReadObservation): void {
+    const name = `firehose_${snakeCase(metric)}`
+    this.#count(`${name}_records_total`, `${metric}.Records.`, streamName, recordCount)
+    this.#count(`${name}_bytes_total`, `${metric}.Bytes.`, streamName, dataBytes)
+  }
+
+  sourceGap(streamName: string, lostCount: number): void {
+    const count = (what: string, help: string, by: number): void =>
+      this.#count(`standpipe_source_${what}_total`, help, streamName, by)
+    count('gaps', 'How often records of the source went before they were read.', 1)
+    count('lost_records', 'Records that went so, as far as their number is known.', lostCount)
+  }
+
+  sourceFailure(streamName: string): void {
+    const help = 'Attempts to read of the source that failed.'
+    this.#count('standpipe_source_failures_total', help, streamName, 1)
+  }
+
+  sourceThrottled(streamName: string, operation: string): void {
+    const metric = `Throttled${operation}`
+    this.#count(`firehose_${snakeCase(metric)}_total`, `${metric}.`, streamName, 1)
+  }
+
   /** All metrics in Prometheus's text form. */
   async text(): Promise<string> {
     const samples = await this.#sources.streams()
@@ -167,9 +206,29 @@ export class PrometheusMetrics implements Metrics {
     set('standpipe_backlog_bytes', 'Undelivered bytes, as they were sent.', sample.backlogBytes)
     set('standpipe_parked_batches', 'Batches beyond their retention.', sample.parkedBatchCount)
     set('standpipe_stream_state', 'Always 1; the label says it.', 1, { state: sample.state })
+    if (sample.source !== undefined) this.#sampleSource(streamName, sample.source)
     if (dataFreshnessMs === undefined) return
     const name = `firehose_${snakeCase(metric)}_data_freshness_seconds`
     set(name, `${metric}.DataFreshness: age of the oldest record.`, dataFreshnessMs / 1000)
+  }
+
+  #sampleSource(streamName: string, { state, behind, partitions }: SourceSample): void {
+    const set = (name: string, help: string, value: number | undefined, labels: object): void => {
+      if (value === undefined) return
+      this.#gauge(name, help, Object.keys(labels)).set({ ...labels, [STREAM]: streamName }, value)
+    }
+    set('standpipe_source_state', 'Always 1; the label says it.', 1, { state })
+    if (behind !== undefined) {
+      const { metric, value } = behind
+      set(`firehose_${snakeCase(metric)}`, `${metric}, the greatest of all partitions.`, value, {})
+    }
+    for (const { partition, behindLatestMs, lagCount } of partitions) {
+      const name = 'standpipe_source_partition'
+      const seconds = behindLatestMs === undefined ? undefined : behindLatestMs / 1000
+      const help = 'How far the last record read is behind the latest.'
+      set(`${name}_behind_latest_seconds`, help, seconds, { partition })
+      set(`${name}_lag_records`, 'Records that are still to be read.', lagCount, { partition })
+    }
   }
 
   #sampleStore(store: StoreSample): void {

@@ -41,7 +41,7 @@ test('says what was exported and imported, and what was there already', async ()
   expect(data('import', 'all', '--data-dir', 'target')).toMatchObject({
     status: 0,
     stdout:
-      'Imported 0 streams with 0 batches (0 records, 0 B), 0 receipts and 0 replayed parts.\n' +
+      'Imported 0 streams with 0 batches (0 records, 0 B), 0 receipts, 0 replayed parts and 0 source positions.\n' +
       '3 streams with 5 batches were there already, and nothing was done to them.\n',
   })
   const report = data('import', 'all', '--data-dir', 'target', '--json')
@@ -49,7 +49,7 @@ test('says what was exported and imported, and what was there already', async ()
 })
 
 const COUNTS =
-  '3 streams with 5 batches \\(12 records, .* KiB\\), 120 receipts and 2 replayed parts'
+  '3 streams with 5 batches \\(15 records, .* KiB\\), 120 receipts, 2 replayed parts and 3 source positions'
 const EXPORTED = new RegExp(`^Exported ${COUNTS} to all, .* KiB\\.\\n$`)
 const IMPORTED = new RegExp(`^Imported ${COUNTS}\\.\\n$`)
 
@@ -78,7 +78,7 @@ test.each([
 ])('%s ends with %i and one line', (words, status, beginning) => {
   writeFileSync(join(directory, 'catalog.db'), '')
   writeFileSync(join(directory, 'other'), 'something else that is long enough')
-  writeFileSync(join(directory, 'newer'), 'standpipe transfer 2\n')
+  writeFileSync(join(directory, 'newer'), 'standpipe transfer 3\n')
   writeFileSync(join(directory, 'short'), 'standpipe transfer 1\n')
   const { stderr, ...ended } = data(...words)
   expect(ended).toEqual({ status, stdout: '' })

@@ -117,10 +117,11 @@ function importLines({ imported, knownStreamCount, knownBatchCount }: ImportRepo
 }
 
 function allOf(counts: TransferCounts): string {
-  const { streamCount, receiptCount, replayCount } = counts
+  const { streamCount, receiptCount, replayCount, positionCount } = counts
   return (
     `${counted(streamCount, 'stream')} with ${batchesOf(counts)}, ` +
-    `${counted(receiptCount, 'receipt')} and ${counted(replayCount, 'replayed part')}`
+    `${counted(receiptCount, 'receipt')}, ${counted(replayCount, 'replayed part')} and ` +
+    counted(positionCount, 'source position')
   )
 }
 

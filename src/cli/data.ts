@@ -34,8 +34,8 @@ export const data: Command = {
   summary: 'look into a data directory, mend it, move everything elsewhere',
   help: `  check         verifies every batch, manifest and staged file and changes nothing, also while the
                 service runs; ends with 1 when something is damaged
-  show <file>   what is in a batch file (.batch, .open) or staged file (.staged), one JSON line for
-                each part
+  show <file>   what is in a batch file (.batch, .open), staged file (.staged) or file of positions
+                (positions), one JSON line for each part
   repair        moves what is damaged to quarantine, so that the rest is delivered; the service must
                 not be running
   export <file> writes streams, books, receipts and every record that is not delivered to a new file,
@@ -143,7 +143,8 @@ async function repair(invocation: Invocation): Promise<number> {
     print(
       `${report.batchCount} batches are whole; ${report.quarantinedChunkCount} damaged chunks and ` +
         `${report.quarantinedManifestCount} manifests and ${report.quarantinedStagingCount} staged ` +
-        `files went to quarantine; ` +
+        `files, and positions of sources in ${report.quarantinedPositionsCount} places, went to ` +
+        `quarantine; ` +
         `${report.failedCount} files could not be repaired`,
     )
   }

@@ -99,7 +99,8 @@ function describe({ value, sizeBytes }: FunctionAnswer, how: string): string {
 
 function describeRecord(record: Json): string[] {
   if (!isJsonObject(record)) return ['?', '?', excerpt(JSON.stringify(record))]
-  const { recordId, result, data, metadata } = record
+  const { recordId, result, kafkaRecordValue, metadata } = record
+  const { data = kafkaRecordValue } = record
   const keys = isJsonObject(metadata) ? metadata['partitionKeys'] : undefined
   return [
     inWords(recordId),

@@ -105,6 +105,16 @@ test('a trial shows what became of each record of an event', async () => {
   expect(complained).toBe('hello from 2\n')
 })
 
+test('a trial takes an event of a Kafka topic, where data has another name', async () => {
+  const source = `export const handler = async ({ records }) => ({ records: records.map((record) => ({
+    recordId: record.recordId, result: 'Ok', kafkaRecordValue: record.kafkaRecordValue })) })`
+  const records = [{ recordId: 'a', kafkaRecordValue: 'QQ==' }]
+  expect(await tryOut(source, JSON.stringify({ sourceMSKArn: 'arn', records }))).toEqual({
+    code: 0,
+    printed: 'module DIR/echo.mjs, N ms: 1 records, 70 bytes\na  Ok  A\n',
+  })
+})
+
 test('a trial makes an event of raw lines, and gives the answer as JSON', async () => {
   const { printed } = (await tryOut(ECHO, 'one\n\nthree', { records: true, json: true })) as {
     printed: string

@@ -29,7 +29,7 @@ export const streams: Command = {
   help: `  list                 names, one a line
   create <stream>      an S3 stream from the flags below, or any stream from --file
   describe <stream>    what DescribeDeliveryStream says, as JSON
-  status <stream>      books, backlog and state of delivery, as JSON
+  status <stream>      books, backlog, state of delivery and of what is read, as JSON
   update <stream>      changes what the flags name, or what --file holds
   delete <stream>      with all that it has not delivered; --force for AllowForceDelete
   flush <stream>       closes what is buffered and delivers it now

@@ -54,7 +54,9 @@ export async function readEvent(
   const checked = records.map((record: unknown, index): TransformationRecord => {
     const place = `records[${index}]`
     if (!isJsonObject(record)) return refuse(`${place} must be an object`)
-    const { recordId, data, approximateArrivalTimestamp = clock.nowMs() } = record
+    const { recordId, kafkaRecordValue, approximateArrivalTimestamp = clock.nowMs() } = record
+    // As AWS calls it where it reads from Kafka.
+    const { data = kafkaRecordValue } = record
     if (typeof recordId !== 'string' || recordId === '') {
       return refuse(`${place}.recordId must be text that is not empty`)
     }

@@ -8,7 +8,7 @@ import type { Manifest, OrdinalRange } from '../manifest.ts'
 import { encodeManifest } from '../pipeline/manifest-lines.ts'
 import type { StagedBatch, StagingWriter } from '../staging.ts'
 import { BatchCipher } from './batch-cipher.ts'
-import { CHUNK_FACTS_BYTES, FOOTER_BYTES } from './batch-file.ts'
+import { FOOTER_BYTES } from './batch-file.ts'
 import type { ChunkHeader } from './batch-file.ts'
 import { BatchPaths } from './batch-paths.ts'
 import { readBatchHeader, scanSome } from './batch-scan.ts'
@@ -172,11 +172,13 @@ class BatchFileReading implements BatchReading {
 /** Undefined when the chunk can't be decrypted: its key is lost, or it was tampered with. */
 function openChunk(frame: ChunkFrame, cipher: BatchCipher | undefined): StoredChunk | undefined {
   const { kind, firstOrdinal, arrivalMs, recordCount } = frame.header
-  if (kind === 'plain') return { firstOrdinal, arrivalMs, recordCount, payload: frame.payload }
+  const { metadataBytes } = frame.note
+  const told = metadataBytes === undefined ? undefined : { metadataBytes }
+  const chunk = { firstOrdinal, arrivalMs, recordCount, ...told }
+  if (kind === 'plain') return { ...chunk, payload: frame.payload }
   if (cipher === undefined) return undefined
   try {
-    const facts = frame.headerBytes.subarray(0, CHUNK_FACTS_BYTES)
-    return { firstOrdinal, arrivalMs, recordCount, payload: cipher.decrypt(frame.payload, facts) }
+    return { ...chunk, payload: cipher.decrypt(frame.payload, frame.facts) }
   } catch {
     return undefined
   }

@@ -8,13 +8,13 @@
  *   chunk:   chunk header (36 bytes) | payload
  *
  *   chunk header (integers and floats little-endian):
- *     0  kind: 'SPCP' plain, 'SPCE' encrypted, 'SPCV' void
- *     4  payload bytes u32
+ *     0  kind: 'SPCP' plain, 'SPCE' encrypted, the same with a note 'SPCp' and 'SPCe', 'SPCV' void
+ *     4  payload bytes u32, with the note
  *     8  ordinal of the first record u32
  *    12  record count u32
  *    16  arrival in ms f64
  *    24  group offset u32: where the group of chunks that was written together begins
- *    28  CRC of the payload u32
+ *    28  CRC of the payload u32, with the note
  *    32  CRC of bytes 0 to 31 u32, seeded with the batch id
  *
  * - `head -c 1024` and `tail -c 512` show header and footer: these are lines of text. The footer says
@@ -28,6 +28,7 @@
  * - The group offset proves durability: a group is only written when all before it was synced. So
  *   damage below the greatest group offset in a file is damage; damage in the last group of a file
  *   that wasn't sealed is what a crash leaves of a write that was never acknowledged.
+ * - A chunk that comes from a source, or with metadata, has a note (chunk-note.ts) in front of its payload.
  * - A void chunk is a gap: recovery and repair put it over bytes that don't count.
  * - Plain payloads are laid out as in src/chunk.ts, encrypted ones as in batch-cipher.ts.
  * - Only the writer appends, and never again once the process that opened the file has ended.
@@ -36,8 +37,6 @@ import { strict as assert } from 'node:assert'
 import { crc32 } from 'node:zlib'
 import { batchIdBytes } from '../batch.ts'
 import type { BatchId, SealedBatch } from '../batch.ts'
-import { dataOffset } from '../chunk.ts'
-import { CIPHER_OVERHEAD_BYTES } from './batch-cipher.ts'
 
 export const HEADER_BYTES = 1024
 export const FOOTER_BYTES = 512
@@ -50,6 +49,7 @@ export const CHUNK_MAGIC = 'SPC'
 const HEADER_MAGIC = 'SPBATCH1'
 const FOOTER_MAGIC = 'SPSEALED'
 const CHUNK_KINDS = { plain: 'SPCP', encrypted: 'SPCE', void: 'SPCV' } as const
+const NOTED_KINDS = { plain: 'SPCp', encrypted: 'SPCe', void: undefined } as const
 
 export interface BatchHeader {
   readonly batchId: BatchId
@@ -61,6 +61,9 @@ export interface BatchHeader {
 
 export interface ChunkHeader {
   readonly kind: keyof typeof CHUNK_KINDS
+  /** A note stands in front of the payload. */
+  readonly noted: boolean
+  /** What is stored behind the header. */
   readonly payloadBytes: number
   readonly firstOrdinal: number
   readonly recordCount: number
@@ -98,7 +101,9 @@ export function chunkSeed(batchId: BatchId): number {
 
 /** Writes the part of a chunk header that stands before its CRCs. */
 export function encodeChunkFacts(into: Buffer, header: ChunkHeader): void {
-  into.write(CHUNK_KINDS[header.kind], 0, 'latin1')
+  const magic = (header.noted ? NOTED_KINDS : CHUNK_KINDS)[header.kind]
+  assert(magic !== undefined, 'a void has no note')
+  into.write(magic, 0, 'latin1')
   into.writeUInt32LE(header.payloadBytes, 4)
   into.writeUInt32LE(header.firstOrdinal, 8)
   into.writeUInt32LE(header.recordCount, 12)
@@ -106,9 +111,14 @@ export function encodeChunkFacts(into: Buffer, header: ChunkHeader): void {
   into.writeUInt32LE(header.groupOffset, 24)
 }
 
-/** Completes a chunk header whose facts are written. */
-export function encodeChunkChecksums(into: Buffer, payload: Uint8Array, seed: number): void {
-  into.writeUInt32LE(crc32(payload), CHUNK_FACTS_BYTES)
+/** Completes a chunk header whose facts are written, with all that follows it. */
+export function encodeChunkChecksums(
+  into: Buffer,
+  payload: readonly Uint8Array[],
+  seed: number,
+): void {
+  const checksum = payload.reduce((sum, bytes) => crc32(bytes, sum), 0)
+  into.writeUInt32LE(checksum, CHUNK_FACTS_BYTES)
   into.writeUInt32LE(crc32(into.subarray(0, 32), seed), 32)
 }
 
@@ -118,9 +128,10 @@ export function decodeChunkHeader(bytes: Buffer, seed: number): ChunkHeader | un
   if (crc32(bytes.subarray(0, 32), seed) !== bytes.readUInt32LE(32)) return undefined
   const magic = bytes.toString('latin1', 0, 4)
   for (const kind of ['plain', 'encrypted', 'void'] as const) {
-    if (CHUNK_KINDS[kind] !== magic) continue
+    if (CHUNK_KINDS[kind] !== magic && NOTED_KINDS[kind] !== magic) continue
     return {
       kind,
+      noted: NOTED_KINDS[kind] === magic,
       payloadBytes: bytes.readUInt32LE(4),
       firstOrdinal: bytes.readUInt32LE(8),
       recordCount: bytes.readUInt32LE(12),
@@ -142,20 +153,15 @@ export function encodeVoid(sizeBytes: number, seed: number): Buffer {
   const header = Buffer.alloc(CHUNK_HEADER_BYTES)
   encodeChunkFacts(header, {
     kind: 'void',
+    noted: false,
     payloadBytes: sizeBytes - CHUNK_HEADER_BYTES,
     firstOrdinal: 0,
     recordCount: 0,
     arrivalMs: 0,
     groupOffset: 0,
   })
-  encodeChunkChecksums(header, Buffer.alloc(0), seed)
+  encodeChunkChecksums(header, [], seed)
   return header
-}
-
-/** Bytes of record data in the chunk that the header is of, without framing. */
-export function storedDataBytes({ kind, payloadBytes, recordCount }: ChunkHeader): number {
-  const overheadBytes = kind === 'encrypted' ? CIPHER_OVERHEAD_BYTES : 0
-  return payloadBytes - overheadBytes - dataOffset(recordCount)
 }
 
 /** A line of text that fills `sizeBytes`: the magic, a CRC, and the content as JSON. */

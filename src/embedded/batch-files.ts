@@ -13,6 +13,7 @@ import type {
   OpenBatch,
   StoreUsage,
 } from '../batch-store.ts'
+import type { PartitionPosition } from '../chunk-origin.ts'
 import type { Manifest, OrdinalRange } from '../manifest.ts'
 import type { StagedBatch, StagingWriter } from '../staging.ts'
 import { BatchFileContents } from './batch-contents.ts'
@@ -32,6 +33,7 @@ import type { FoundFile, StartUpOptions } from './start-up.ts'
 import { unlinkStaged } from './staged-bytes.ts'
 import type { StagedBytes } from './staged-bytes.ts'
 import { StreamDirectories } from './stream-directories.ts'
+import { PositionKeeper } from './stream-positions.ts'
 import { StreamWriter } from './stream-writer.ts'
 
 /** How often a file is tried that could not be recovered. */
@@ -74,6 +76,7 @@ export class BatchFiles implements BatchStore {
   readonly #importer: BatchImporter
   readonly #writers = new Map<string, StreamWriter>()
   readonly #directories: StreamDirectories
+  readonly #positions: PositionKeeper
   /** Files that the disk did not let start-up recover. */
   readonly #unrecovered = new Map<BatchId, FoundFile>()
   #recoverAtMs = -Infinity
@@ -87,6 +90,13 @@ export class BatchFiles implements BatchStore {
     this.#directories = new StreamDirectories(fileSystem, this.#paths)
     this.#contents = new BatchFileContents(options)
     this.#quarantine = new Quarantine({ fileSystem, paths: this.#paths, logger })
+    this.#positions = new PositionKeeper({
+      fileSystem,
+      paths: this.#paths,
+      quarantine: this.#quarantine,
+      clock,
+      logger,
+    })
     this.#room = new Room({
       limits,
       stagedBytes,
@@ -127,7 +137,24 @@ export class BatchFiles implements BatchStore {
     if (this.#closed) {
       return Promise.reject(new AppendError('failed', 'Cannot append: the store is closed'))
     }
+    if (chunk.origin !== undefined && this.#isUnrecovered(target.streamId)) {
+      return Promise.reject(unrecovered('append'))
+    }
     return this.#writer(target.streamId).append(target, chunk)
+  }
+
+  async positions(streamId: string): Promise<readonly PartitionPosition[]> {
+    if (this.#isUnrecovered(streamId)) throw unrecovered('tell positions')
+    const positions = this.#positions.of(streamId)
+    await positions.load()
+    return positions.all()
+  }
+
+  restorePositions(streamId: string, positions: readonly PartitionPosition[]): Promise<void> {
+    return this.#writer(streamId).alone(async () => {
+      await this.#directories.make(streamId)
+      await this.#positions.of(streamId).enter(positions)
+    })
   }
 
   importBatch(
@@ -209,6 +236,7 @@ export class BatchFiles implements BatchStore {
         const wasCounted = !this.#unrecovered.delete(batchId)
         if (wasCounted) this.#room.giveBack(sizeBytes, 1)
       })
+      this.#positions.forget(streamId)
     })
   }
 
@@ -257,8 +285,12 @@ export class BatchFiles implements BatchStore {
       writer = new StreamWriter({
         room: this.#room,
         sealer: this.#sealer,
+        positions: () => this.#positions.of(streamId),
         openBatch: (target) => this.#openBatch(target),
-        onIdle: () => this.#writers.delete(streamId),
+        onIdle: () => {
+          this.#writers.delete(streamId)
+          this.#positions.letGo(streamId)
+        },
       })
       this.#writers.set(streamId, writer)
     }
@@ -305,29 +337,50 @@ export class BatchFiles implements BatchStore {
       fileSystem,
       paths: this.#paths,
       logger,
+      beforeRename: () => this.#positions.of(target.streamId).log(),
     })
+  }
+
+  /** Chunks may be taken over in a file that could not be read yet. */
+  #isUnrecovered(streamId: string): boolean {
+    const files = [...this.#unrecovered.values()]
+    return files.some(({ name, kind }) => name.streamId === streamId && kind === 'open')
   }
 
   async #recoverAgain(monotonicMs: number): Promise<void> {
     if (this.#unrecovered.size === 0 || monotonicMs < this.#recoverAtMs) return
     this.#recoverAtMs = monotonicMs + RECOVER_MS
     const { onSealed, onRecovered = onSealed } = this.#options
-    const files = [...this.#unrecovered.values()]
-    this.#unrecovered.clear()
-    for (const file of files) {
+    for (const [batchId, file] of this.#unrecovered) {
+      let again: FoundFile | undefined
       await putInOrder(file, this.#startUpOptions(), {
         sealed: (batch) => {
+          this.#unrecovered.delete(batchId)
           this.#room.take(batch.storedBytes, 1)
           onRecovered(batch)
         },
         staged() {},
-        failed: (failed) => this.#unrecovered.set(failed.name.batchId, failed),
+        failed: (failed) => (again = failed),
       })
+      // Only now: meanwhile nobody knows what was taken over with it.
+      if (again === undefined) this.#unrecovered.delete(batchId)
+      else this.#unrecovered.set(batchId, again)
     }
   }
 
   #startUpOptions(): StartUpOptions {
     const { fileSystem, clock, logger } = this.#options
-    return { fileSystem, paths: this.#paths, quarantine: this.#quarantine, clock, logger }
+    return {
+      fileSystem,
+      paths: this.#paths,
+      quarantine: this.#quarantine,
+      positions: this.#positions,
+      clock,
+      logger,
+    }
   }
+}
+
+function unrecovered(act: string): AppendError {
+  return new AppendError('failed', `Cannot ${act}: a batch of the stream is not recovered yet`)
 }

@@ -109,7 +109,7 @@ export class BatchImporter {
     if (refusal !== undefined) throw refusal
   }
 
-  async #commit(batch: BatchWriter, chunk: Chunk): Promise<void> {
+  async #commit(batch: BatchWriter, { origin: _origin, ...chunk }: Chunk): Promise<void> {
     const { storedBytes, recordCount } = batch
     await batch.commit([chunk])
     this.#options.room.take(batch.storedBytes - storedBytes, recordCount === 0 ? 1 : 0)

@@ -8,6 +8,8 @@
  *                              <batch id>.temporary  a manifest being written
  *                              <batch id>.staging    what processors make of a batch, being written
  *                              <batch id>.staged     what they made of it (staged-file.ts)
+ *                              positions             how far the stream's source is read (position-log.ts)
+ *                              positions.temporary   the same being written; replaced by the next
  *   <data>/quarantine/                               damaged chunks and files, for a human to look at
  */
 import { strict as assert } from 'node:assert'
@@ -17,6 +19,9 @@ import type { BatchId } from '../batch.ts'
 
 const KINDS = ['open', 'import', 'batch', 'manifest', 'temporary', 'staging', 'staged'] as const
 export type BatchFileKind = (typeof KINDS)[number]
+
+const POSITIONS = 'positions'
+const TEMPORARY_POSITIONS = 'positions.temporary'
 
 /** Ids are ours, never a client's; this is the last line of defence. */
 const STREAM_ID_PATTERN = /^[\w-]{1,64}$/
@@ -37,6 +42,14 @@ export class BatchPaths {
     return join(this.batches, streamId)
   }
 
+  positions(streamId: string): string {
+    return join(this.stream(streamId), POSITIONS)
+  }
+
+  temporaryPositions(streamId: string): string {
+    return join(this.stream(streamId), TEMPORARY_POSITIONS)
+  }
+
   file({ streamId, batchId }: BatchName, kind: BatchFileKind): string {
     assert(isBatchId(batchId), 'batch ids are safe in paths')
     return join(this.stream(streamId), `${batchId}.${kind}`)
@@ -50,6 +63,11 @@ export interface BatchName {
 
 export function isStreamId(text: string): boolean {
   return STREAM_ID_PATTERN.test(text)
+}
+
+/** Whether a file in a stream's directory is about positions rather than a batch. */
+export function isPositionsName(name: string): boolean {
+  return name === POSITIONS || name === TEMPORARY_POSITIONS
 }
 
 /** What a file in a stream's directory is; undefined when it isn't ours. */

@@ -3,7 +3,9 @@
  * the inspection tools share. Memory is one window, or one chunk if that is larger.
  */
 import type { BatchId } from '../batch.ts'
+import { dataOffset } from '../chunk.ts'
 import {
+  CHUNK_FACTS_BYTES,
   CHUNK_HEADER_BYTES,
   CHUNK_MAGIC,
   chunkSeed,
@@ -13,6 +15,9 @@ import {
   payloadMatches,
 } from './batch-file.ts'
 import type { BatchHeader, ChunkHeader } from './batch-file.ts'
+import { CIPHER_OVERHEAD_BYTES } from './batch-cipher.ts'
+import { decodeNote, NO_NOTE } from './chunk-note.ts'
+import type { ChunkNote } from './chunk-note.ts'
 import type { OpenFile } from './file-system.ts'
 
 const WINDOW_BYTES = 256 * 1024
@@ -25,7 +30,9 @@ export interface FrameRange {
 export interface ChunkFrame extends FrameRange {
   readonly kind: 'chunk'
   readonly header: ChunkHeader
-  readonly headerBytes: Buffer
+  /** All that encryption authenticates: the header's facts, and the note. */
+  readonly facts: Buffer
+  readonly note: ChunkNote
   /** As it is stored, possibly encrypted. Valid until the next frame is asked for. */
   readonly payload: Buffer
 }
@@ -47,6 +54,13 @@ export interface SkippedFrame extends FrameRange {
 }
 
 export type Frame = ChunkFrame | DamagedFrame | VoidFrame
+
+/** Bytes of record data in the chunk, without framing and metadata. */
+export function frameDataBytes({ header, note, payload }: ChunkFrame): number {
+  const overheadBytes = header.kind === 'encrypted' ? CIPHER_OVERHEAD_BYTES : 0
+  const { metadataBytes = 0 } = note
+  return payload.byteLength - overheadBytes - metadataBytes - dataOffset(header.recordCount)
+}
 
 /** The header of a file of batch `batchId`; undefined when it is damaged. */
 export async function readBatchHeader(
@@ -102,11 +116,20 @@ async function frameAt(
   const endOffset = Math.min(payloadAt + header.payloadBytes, window.endOffset)
   if (header.kind === 'void') return { kind: 'void', offset, endOffset }
   if (!isWanted(header)) return { kind: 'skipped', offset, endOffset, header }
-  const payload = await window.bytes(payloadAt, header.payloadBytes)
-  if (payload.byteLength < header.payloadBytes || !payloadMatches(headerBytes, payload)) {
+  const stored = await window.bytes(payloadAt, header.payloadBytes)
+  if (stored.byteLength < header.payloadBytes || !payloadMatches(headerBytes, stored)) {
     return { kind: 'damaged', offset, endOffset, header }
   }
-  return { kind: 'chunk', offset, endOffset, header, headerBytes, payload }
+  const facts = headerBytes.subarray(0, CHUNK_FACTS_BYTES)
+  const frame = { kind: 'chunk', offset, endOffset, header } as const
+  if (!header.noted) return { ...frame, facts, note: NO_NOTE, payload: stored }
+  const { note, noteBytes } = decodeNote(stored)
+  return {
+    ...frame,
+    facts: Buffer.concat([facts, stored.subarray(0, noteBytes)]),
+    note,
+    payload: stored.subarray(noteBytes),
+  }
 }
 
 /** Where, from `offset` on, the next valid chunk header is; the end when there is none. */

@@ -27,6 +27,8 @@ import {
   HEADER_BYTES,
 } from './batch-file.ts'
 import type { BatchPaths } from './batch-paths.ts'
+import { encodeNote } from './chunk-note.ts'
+import { unlinkIfThere } from './file-operations.ts'
 import { errorCode } from './file-system.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
 
@@ -43,6 +45,8 @@ export interface BatchWriterOptions {
   readonly fileSystem: FileSystem
   readonly paths: BatchPaths
   readonly logger: Logger
+  /** What must be durable before the file has its final name, once all that is in it is. */
+  readonly beforeRename: () => Promise<void>
 }
 
 export class BatchWriter {
@@ -62,6 +66,7 @@ export class BatchWriter {
   #firstArrivalMs = Infinity
   #lastArrivalMs = -Infinity
   #broken = false
+  #doubtful = false
   #footer: Omit<SealedBatch, 'storedBytes'> | undefined
   #closed = false
   #renamed = false
@@ -115,10 +120,9 @@ export class BatchWriter {
     return this.#broken
   }
 
-  /** What `chunk` will occupy. */
-  storedBytesOf(chunk: Chunk): number {
-    const overheadBytes = this.#cipher === undefined ? 0 : CIPHER_OVERHEAD_BYTES
-    return CHUNK_HEADER_BYTES + overheadBytes + chunk.payload.byteLength
+  /** What failed could not be cut off: after a crash it may be found in the file. */
+  get doubtful(): boolean {
+    return this.#doubtful
   }
 
   /**
@@ -154,9 +158,11 @@ export class BatchWriter {
       if (this.#broken) await this.#file.truncate(this.#durableBytes)
       await this.#file.write([footer], this.#durableBytes)
       await this.#file.datasync()
+      this.#doubtful = false
       await this.#close()
     }
     if (!this.#renamed) {
+      await this.#options.beforeRename()
       await fileSystem.rename(paths.file(this, kind), paths.file(this, 'batch'))
       this.#renamed = true
     }
@@ -164,12 +170,14 @@ export class BatchWriter {
     return { ...this.#footer, storedBytes: this.#durableBytes + footer.byteLength }
   }
 
-  /** Removes the file, of which nothing is wanted. */
+  /** Removes the file, of which nothing is wanted. May be called again when it has failed. */
   async abandon(): Promise<void> {
     const { fileSystem, paths, kind, logger } = this.#options
     try {
       await this.#close()
-      await fileSystem.unlink(paths.file(this, this.#renamed ? 'batch' : kind))
+      await unlinkIfThere(fileSystem, paths.file(this, this.#renamed ? 'batch' : kind))
+      if (this.#doubtful) await fileSystem.syncDirectory(paths.stream(this.streamId))
+      this.#doubtful = false
     } catch (error) {
       logger.warn({ batchId: this.batchId, error }, 'A batch file that is not wanted stays.')
     }
@@ -185,22 +193,27 @@ export class BatchWriter {
     if (this.#durableBytes === 0) buffers.push(this.#header())
     const groupOffset = Math.max(this.#durableBytes, HEADER_BYTES)
     const headers = Buffer.allocUnsafe(chunks.length * CHUNK_HEADER_BYTES)
+    const overheadBytes = this.#cipher === undefined ? 0 : CIPHER_OVERHEAD_BYTES
     let firstOrdinal = this.#recordCount
     for (const [index, chunk] of chunks.entries()) {
       const headerAt = index * CHUNK_HEADER_BYTES
       const header = headers.subarray(headerAt, headerAt + CHUNK_HEADER_BYTES)
+      const note = encodeNote(chunk)
       encodeChunkFacts(header, {
         kind: this.#cipher === undefined ? 'plain' : 'encrypted',
-        payloadBytes: this.storedBytesOf(chunk) - CHUNK_HEADER_BYTES,
+        noted: note !== undefined,
+        payloadBytes: (note?.byteLength ?? 0) + overheadBytes + chunk.payload.byteLength,
         firstOrdinal,
         recordCount: chunk.recordCount,
         arrivalMs: chunk.arrivalMs,
         groupOffset,
       })
       const facts = header.subarray(0, CHUNK_FACTS_BYTES)
-      const payload = this.#cipher?.encrypt(chunk.payload, facts) ?? chunk.payload
-      encodeChunkChecksums(header, payload, this.#seed)
-      buffers.push(header, payload)
+      const associated = note === undefined ? facts : Buffer.concat([facts, note])
+      const payload = this.#cipher?.encrypt(chunk.payload, associated) ?? chunk.payload
+      const stored = note === undefined ? [payload] : [note, payload]
+      encodeChunkChecksums(header, stored, this.#seed)
+      buffers.push(header, ...stored)
       firstOrdinal += chunk.recordCount
     }
     return buffers
@@ -243,6 +256,7 @@ export class BatchWriter {
       await this.#file.datasync()
     } catch (error) {
       this.#broken = true
+      this.#doubtful = true
       const { batchId, streamId } = this
       this.#options.logger.warn({ batchId, streamId, error }, 'A batch file could not be cut back.')
     }

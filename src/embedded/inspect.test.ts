@@ -1,10 +1,18 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { stageTexts } from '../../test/contracts/batch-staging.ts'
-import { chunk, listed, manifestOf, only, readChunks } from '../../test/contracts/batch-store.ts'
+import {
+  ARRIVAL_MS,
+  chunk,
+  listed,
+  manifestOf,
+  only,
+  readChunks,
+} from '../../test/contracts/batch-store.ts'
 import { TemporaryStore } from '../../test/contracts/temporary-store.ts'
 import type { SealedBatch } from '../batch.ts'
+import { withMetadata } from '../chunk.ts'
 import { CHUNK_HEADER_BYTES, FOOTER_BYTES, HEADER_BYTES } from './batch-file.ts'
 import { DataLock } from './data-lock.ts'
 import { checkData, showBatch } from './inspect.ts'
@@ -58,6 +66,7 @@ test('a directory in good order is reported as it is', async () => {
     manifestCount: 1,
     stagedCount: 1,
     stagedBytes: STAGED_BYTES,
+    positionCount: 0,
     recordCount: 4,
     dataBytes: 10,
     quarantinedCount: 0,
@@ -106,6 +115,95 @@ test('a damaged footer is found', async () => {
   await flip(sealedPath, sealed.storedBytes - FOOTER_BYTES + 30)
   const { findings } = await checkData(made.directory, nodeFileSystem, made.logger)
   expect(findings).toEqual([{ kind: 'damaged-footer', path: sealedPath }])
+})
+
+/** A stream whose source has two partitions: `a` was read twice, and before the last time `b` once. */
+async function makePositions() {
+  const made = await TemporaryStore.make()
+  const store = await made.open()
+  const target = made.target()
+  const origins = [
+    { partition: 'a', sequence: 1, position: 'x' },
+    { partition: 'b', sequence: 1, position: 'y' },
+    { partition: 'a', sequence: 2, position: 'z' },
+  ]
+  for (const origin of origins) {
+    await store.append(target, { ...withMetadata(chunk('r'), [{ key: 'k' }]), origin })
+    await store.seal(target.streamId, 'flush')
+  }
+  await store.close()
+  const path = made.paths.positions(target.streamId)
+  const lineEnd = (await readFile(path)).indexOf('\n') + 1
+  return { made, origins, path, lineEnd }
+}
+
+async function partsOf(path: string) {
+  const parts: (BatchPart | StagedPart)[] = []
+  for await (const part of showBatch(path, nodeFileSystem)) parts.push(part)
+  return parts
+}
+
+test('positions are counted, and are in nobody else’s way', async () => {
+  const { made } = await makePositions()
+  await using _ = made
+  const report = await checkData(made.directory, nodeFileSystem, made.logger)
+  expect(report).toMatchObject({ positionCount: 2, recordCount: 3, dataBytes: 3, findings: [] })
+  expect(made.complaints).toEqual([])
+})
+
+test('damaged positions are found, kept and taken out', async () => {
+  const { made, path, lineEnd } = await makePositions()
+  await using _ = made
+  await flip(path, 20)
+  await appendFile(path, 'torn')
+  const { size } = await stat(path)
+  const { findings, positionCount } = await checkData(made.directory, nodeFileSystem, made.logger)
+  expect({ findings, positionCount }).toEqual({
+    positionCount: 2,
+    findings: [
+      { kind: 'damaged-positions', path, offset: 0, sizeBytes: lineEnd },
+      { kind: 'torn-tail', path, offset: size - 4, sizeBytes: 4 },
+    ],
+  })
+  expect(await repair(made)).toMatchObject({ quarantinedPositionsCount: 1, failedCount: 0 })
+  const after = await checkData(made.directory, nodeFileSystem, made.logger)
+  expect(after).toMatchObject({ findings: [], positionCount: 2, quarantinedCount: 1 })
+  expect(await repair(made)).toMatchObject({ quarantinedPositionsCount: 0 })
+})
+
+test('a file of positions is shown line by line', async () => {
+  const { made, origins, path, lineEnd } = await makePositions()
+  await using _ = made
+  await flip(path, 20)
+  const atMs = ARRIVAL_MS
+  expect(await partsOf(path)).toEqual([
+    { part: 'position', position: { ...origins[1], atMs } },
+    { part: 'position', position: { ...origins[2], atMs } },
+    { part: 'damage', offset: 0, sizeBytes: lineEnd },
+  ])
+})
+
+test('a chunk is shown with where it comes from', async () => {
+  const { made, origins } = await makePositions()
+  await using _ = made
+  const [first] = made.sealed
+  const [, part] = await partsOf(made.paths.file(first as SealedBatch, 'batch'))
+  expect(part).toMatchObject({ part: 'chunk', state: 'plain', dataBytes: 1, origin: origins[0] })
+  expect(part).toMatchObject({ metadataBytes: '[{"key":"k"}]'.length })
+})
+
+test('of an import nothing is shown of an origin', async () => {
+  await using made = await TemporaryStore.make()
+  const store = await made.open()
+  const origin = { partition: 'a', sequence: 9, position: 'x' }
+  async function* chunks() {
+    yield { ...chunk('r'), origin }
+  }
+  const batchId = '01KAJ2Z5W00000000000000000'
+  await store.importBatch(made.target(), batchId, chunks(), 'replay')
+  const [, part] = await partsOf(made.paths.file(only(made.sealed), 'batch'))
+  expect(part).toMatchObject({ part: 'chunk', state: 'plain' })
+  expect(part).not.toHaveProperty('origin')
 })
 
 test('a batch file is shown part by part', async () => {
@@ -177,6 +275,7 @@ test('a staged file that is damaged takes its manifest along, whose names were m
   expect(await repair(made)).toMatchObject({
     quarantinedManifestCount: 1,
     quarantinedStagingCount: 1,
+    quarantinedPositionsCount: 0,
   })
   const left = await checkData(made.directory, nodeFileSystem, made.logger)
   expect(left).toMatchObject({ manifestCount: 0, stagedCount: 0 })
@@ -195,6 +294,7 @@ test('after a repair only what is missing is left to report, and the counts stil
     quarantinedChunkCount: 1,
     quarantinedManifestCount: 1,
     quarantinedStagingCount: 1,
+    quarantinedPositionsCount: 0,
   })
   expect(await checkData(made.directory, nodeFileSystem, made.logger)).toMatchObject({
     openBatchCount: 0,

@@ -2,19 +2,20 @@
 import { basename, dirname } from 'node:path'
 import type { Logger } from '../base/logger.ts'
 import type { SealedBatch } from '../batch.ts'
-import { storedDataBytes } from './batch-file.ts'
+import type { ChunkOrigin, PartitionPosition } from '../chunk-origin.ts'
 import type { BatchHeader } from './batch-file.ts'
-import { BatchPaths, parseFileName } from './batch-paths.ts'
+import { BatchPaths, isPositionsName, parseFileName } from './batch-paths.ts'
 import type { BatchName } from './batch-paths.ts'
-import { readBatchHeader, scanFrames } from './batch-scan.ts'
+import { frameDataBytes, readBatchHeader, scanFrames } from './batch-scan.ts'
 import type { Frame } from './batch-scan.ts'
-import { withFileIfThere } from './file-operations.ts'
+import { withFile, withFileIfThere } from './file-operations.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
 import { isStagedWhole, showStaged } from './inspect-staged.ts'
 import type { StagedPart } from './inspect-staged.ts'
 import { readManifest } from './manifest-file.ts'
+import { readPositions } from './position-log.ts'
 import { footerBytes, readFooter } from './recovery.ts'
-import { findFiles } from './start-up.ts'
+import { findFiles, streamsWithPositions } from './start-up.ts'
 
 /** What is wrong with a file, or noteworthy. */
 export interface Finding {
@@ -32,6 +33,8 @@ export interface Finding {
     | 'damaged-manifest'
     /** What processors made of a batch can't be read back. */
     | 'damaged-staging'
+    /** How far a partition of a source was read is lost: what follows may be taken over twice. */
+    | 'damaged-positions'
     /** Unfinished, or belongs to no batch; removed at the next start. */
     | 'left-over'
   readonly path: string
@@ -47,6 +50,8 @@ export interface DataReport {
   /** Batches that processors are done with. */
   readonly stagedCount: number
   readonly stagedBytes: number
+  /** What is known of partitions and requests, but for what batches hold that are not sealed. */
+  readonly positionCount: number
   /** Of chunks that are valid. */
   readonly recordCount: number
   readonly dataBytes: number
@@ -110,12 +115,19 @@ export async function checkData(
       findings.push(...found.findings)
     }
   }
+  let positionCount = 0
+  for (const streamId of await streamsWithPositions({ fileSystem, paths })) {
+    const found = await checkPositions(paths.positions(streamId), streamId, fileSystem)
+    positionCount += found.positionCount
+    findings.push(...found.findings)
+  }
   return {
     openBatchCount: counts.open,
     sealedBatchCount: counts.batch,
     manifestCount: counts.manifest,
     stagedCount: counts.staged,
     stagedBytes: counts.stagedBytes,
+    positionCount,
     recordCount: counts.recordCount,
     dataBytes: counts.dataBytes,
     quarantinedCount: quarantined.length,
@@ -134,7 +146,7 @@ async function checkBatch(file: OpenFile, name: BatchName, path: string) {
   for await (const frame of scanFrames(file, name.batchId, sizeBytes - footerBytes(isSealed))) {
     if (frame.kind === 'chunk') {
       recordCount += frame.header.recordCount
-      dataBytes += storedDataBytes(frame.header)
+      dataBytes += frameDataBytes(frame)
       lastGroupOffset = Math.max(lastGroupOffset, frame.header.groupOffset)
     } else if (frame.kind === 'damaged') damages.push(damageOf(frame, path))
   }
@@ -150,6 +162,22 @@ async function checkBatch(file: OpenFile, name: BatchName, path: string) {
   const missing = (footer?.recordCount ?? recordCount) - recordCount
   if (missing > 0) findings.push({ kind: 'missing-records', path, recordCount: missing })
   return { recordCount, dataBytes, findings }
+}
+
+async function checkPositions(path: string, streamId: string, fileSystem: FileSystem) {
+  const read = await withFileIfThere(fileSystem, path, (file) => readPositions(file, streamId))
+  const { positions = [], damaged = [], torn = [] } = read ?? {}
+  const findings = [
+    ...damaged.map((range) => ({ kind: 'damaged-positions' as const, range })),
+    ...torn.map((range) => ({ kind: 'torn-tail' as const, range })),
+  ].map(({ kind, range: { offset, endOffset } }): Finding => ({
+    kind,
+    path,
+    offset,
+    sizeBytes: endOffset - offset,
+  }))
+  const positionCount = new Set(positions.map(({ partition }) => partition)).size
+  return { positionCount, findings }
 }
 
 function damageOf({ offset, endOffset, header }: Frame & { kind: 'damaged' }, path: string) {
@@ -168,13 +196,20 @@ export type BatchPart =
       /** Absent where the chunk's header is damaged, and for a void. */
       readonly firstOrdinal?: number
       readonly recordCount?: number
-      readonly dataBytes?: number
       readonly arrivalMs?: number
+      /** Absent where anything of the chunk is damaged. */
+      readonly dataBytes?: number
+      readonly metadataBytes?: number
+      /** Present where the chunk comes from a source. */
+      readonly origin?: ChunkOrigin
     }
+  | { readonly part: 'position'; readonly position: PartitionPosition }
+  /** Lines of positions that can't be read. */
+  | { readonly part: 'damage'; readonly offset: number; readonly sizeBytes: number }
   | { readonly part: 'footer'; readonly footer: SealedBatch | undefined }
 
 /**
- * What is in a batch file or a staged file, in the order in which it is there.
+ * What is in a batch file, a staged file or a file of positions, in the order in which it is there.
  * @throws when the file's name isn't one of these, or a staged file is damaged in more than blocks
  */
 export async function* showBatch(
@@ -182,8 +217,14 @@ export async function* showBatch(
   fileSystem: FileSystem,
 ): AsyncGenerator<BatchPart | StagedPart> {
   const parsed = parseFileName(basename(path))
+  if (isPositionsName(basename(path))) {
+    yield* showPositions(path, fileSystem)
+    return
+  }
   if (parsed?.kind !== 'open' && parsed?.kind !== 'batch' && parsed?.kind !== 'staged') {
-    throw new Error(`Cannot show ${path}: it is not named <batch id>.batch, .open or .staged`)
+    throw new Error(
+      `Cannot show ${path}: it is not named <batch id>.batch, .open or .staged, or positions`,
+    )
   }
   const isSealed = parsed.kind === 'batch'
   const name = { streamId: basename(dirname(path)), batchId: parsed.batchId }
@@ -204,6 +245,16 @@ export async function* showBatch(
   }
 }
 
+async function* showPositions(path: string, fileSystem: FileSystem): AsyncGenerator<BatchPart> {
+  const streamId = basename(dirname(path))
+  const opening = fileSystem.open(path, 'read')
+  const read = await withFile(opening, (file) => readPositions(file, streamId))
+  for (const position of read.positions) yield { part: 'position', position }
+  for (const { offset, endOffset } of [...read.damaged, ...read.torn]) {
+    yield { part: 'damage', offset, sizeBytes: endOffset - offset }
+  }
+}
+
 function partOf(frame: Frame): BatchPart {
   const { kind, offset, endOffset } = frame
   const place = { part: 'chunk', offset, sizeBytes: endOffset - offset } as const
@@ -212,12 +263,6 @@ function partOf(frame: Frame): BatchPart {
   const state = kind === 'damaged' ? 'damaged' : frame.header.kind
   if (header === undefined) return { ...place, state }
   const { firstOrdinal, recordCount, arrivalMs } = header
-  return {
-    ...place,
-    state,
-    firstOrdinal,
-    recordCount,
-    dataBytes: storedDataBytes(header),
-    arrivalMs,
-  }
+  const chunk = { ...place, state, firstOrdinal, recordCount, arrivalMs } as const
+  return kind === 'chunk' ? { ...chunk, dataBytes: frameDataBytes(frame), ...frame.note } : chunk
 }

@@ -37,30 +37,53 @@ export class Quarantine {
    * a batch which is read again counts once. Failing to copy is reported and not in the way.
    */
   async keepRange(batch: BatchName, file: OpenFile, range: FrameRange): Promise<void> {
+    const { streamId, batchId } = batch
     const { offset, endOffset } = range
-    const path = join(
-      this.#paths.quarantine,
-      `${batch.streamId}-${batch.batchId}-${offset}.damaged-chunk`,
-    )
-    try {
-      await this.#copy(file, range, path)
-    } catch (error) {
-      if (errorCode(error) === 'EEXIST') return
-      this.#logger.error({ path, error }, 'A damaged chunk could not be copied to quarantine.')
-      return
-    }
+    const path = this.#pathOf(`${streamId}-${batchId}-${offset}.damaged-chunk`)
+    if (!(await this.#keep(file, range, path))) return
     this.#logger.error(
-      { streamId: batch.streamId, batchId: batch.batchId, offset, endOffset, path },
+      { streamId, batchId, offset, endOffset, path },
       'A chunk is damaged on disk and was copied to quarantine.',
     )
   }
 
+  /** Copies damaged lines of a positions' file; otherwise as `keepRange`. */
+  async keepPositions(
+    streamId: string,
+    from: string,
+    ranges: readonly FrameRange[],
+  ): Promise<void> {
+    await withFile(this.#fileSystem.open(from, 'read'), async (file) => {
+      for (const range of ranges) {
+        const path = this.#pathOf(`${streamId}-${range.offset}.damaged-positions`)
+        await this.#keep(file, range, path)
+      }
+    })
+  }
+
   /** Moves a file that nothing can be read from. */
   async moveFile(streamId: string, path: string): Promise<void> {
-    const to = join(this.#paths.quarantine, `${streamId}-${basename(path)}`)
+    const to = this.#pathOf(`${streamId}-${basename(path)}`)
     await this.#fileSystem.rename(path, to)
     await this.#fileSystem.syncDirectory(this.#paths.quarantine)
     this.#logger.error({ path, to }, 'A batch file is damaged on disk and was moved to quarantine.')
+  }
+
+  #pathOf(name: string): string {
+    return join(this.#paths.quarantine, name)
+  }
+
+  /** Whether it was copied now. */
+  async #keep(file: OpenFile, range: FrameRange, path: string): Promise<boolean> {
+    try {
+      await this.#copy(file, range, path)
+      return true
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') {
+        this.#logger.error({ path, error }, 'What is damaged could not be copied to quarantine.')
+      }
+      return false
+    }
   }
 
   async #copy(file: OpenFile, { offset, endOffset }: FrameRange, path: string): Promise<void> {

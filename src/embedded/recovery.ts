@@ -8,11 +8,14 @@
  * Damage stays in its place and in the batch's record count, so that the books show it; reading
  * copies it to quarantine and counts it. A damaged tail, whose end nobody knows, goes to quarantine
  * here. Then the file gets a footer. Each step can be repeated after a crash.
+ *
+ * How far the chunks of an `.open` file bring their partitions is told to whoever renames it; that of a
+ * `.batch` was written down before it had that name.
  */
 import { strict as assert } from 'node:assert'
 import type { SealedBatch, SealReason } from '../batch.ts'
+import type { PartitionPosition } from '../chunk-origin.ts'
 import {
-  storedDataBytes,
   chunkSeed,
   decodeFooter,
   encodeFooter,
@@ -21,7 +24,7 @@ import {
   HEADER_BYTES,
 } from './batch-file.ts'
 import type { BatchName } from './batch-paths.ts'
-import { readBatchHeader, scanFrames } from './batch-scan.ts'
+import { frameDataBytes, readBatchHeader, scanFrames } from './batch-scan.ts'
 import type { ChunkFrame, DamagedFrame, FrameRange } from './batch-scan.ts'
 import type { OpenFile } from './file-system.ts'
 import type { Quarantine } from './quarantine.ts'
@@ -43,6 +46,8 @@ interface Survey {
   /** Holes that a crash left between chunks of a group that was never acknowledged. */
   readonly torn: readonly FrameRange[]
   readonly damaged: readonly FrameRange[]
+  /** The last that the chunks tell of each partition. */
+  readonly positions: readonly PartitionPosition[]
 }
 
 interface Hole {
@@ -77,20 +82,25 @@ class Surveyor {
   #lastGroupOffset = 0
   #isEncrypted = false
   #endOffset = HEADER_BYTES
+  readonly #positions = new Map<string, PartitionPosition>()
   readonly #holes: Hole[] = []
   /** The hole that began after the last valid chunk. */
   #hole: Hole | undefined
 
-  chunk({ header, endOffset }: ChunkFrame): void {
+  chunk(frame: ChunkFrame): void {
+    const { header, note, endOffset } = frame
     if (this.#hole !== undefined) this.#closeHole(header.firstOrdinal - this.#nextOrdinal)
     this.#nextOrdinal = header.firstOrdinal + header.recordCount
     this.#recordCount += header.recordCount
-    this.#dataBytes += storedDataBytes(header)
+    this.#dataBytes += frameDataBytes(frame)
     this.#firstArrivalMs = Math.min(this.#firstArrivalMs, header.arrivalMs)
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, header.arrivalMs)
     this.#lastGroupOffset = Math.max(this.#lastGroupOffset, header.groupOffset)
     this.#isEncrypted ||= header.kind === 'encrypted'
     this.#endOffset = endOffset
+    const { origin } = note
+    if (origin === undefined) return
+    this.#positions.set(origin.partition, { ...origin, atMs: header.arrivalMs })
   }
 
   damaged({ offset, endOffset, header }: DamagedFrame): void {
@@ -117,6 +127,7 @@ class Surveyor {
       isEncrypted: this.#isEncrypted,
       torn: this.#holes.filter(({ offset }) => offset >= durableEnd),
       damaged,
+      positions: [...this.#positions.values()],
     }
   }
 
@@ -135,11 +146,17 @@ export interface Rebuild {
   readonly quarantine: Quarantine
 }
 
+export interface RebuiltBatch {
+  readonly batch: SealedBatch
+  /** Of the partitions that its chunks come from. */
+  readonly positions: readonly PartitionPosition[]
+}
+
 /**
  * Gives the file a footer that says what is in it, and makes it durable. Undefined when there is
  * nothing in it; the file is then left as it was.
  */
-export async function rebuildFooter(rebuild: Rebuild): Promise<SealedBatch | undefined> {
+export async function rebuildFooter(rebuild: Rebuild): Promise<RebuiltBatch | undefined> {
   const { file, name, wasSealed, sealedAtMs, quarantine } = rebuild
   const survey = await surveyBatch(file, name, wasSealed)
   if (survey.recordCount === 0 || survey.firstArrivalMs === Infinity) return undefined
@@ -170,7 +187,8 @@ export async function rebuildFooter(rebuild: Rebuild): Promise<SealedBatch | und
   await file.write([encodeFooter(footer)], endOffset)
   await file.truncate(endOffset + FOOTER_BYTES)
   await file.datasync()
-  return { ...footer, storedBytes: endOffset + FOOTER_BYTES }
+  const batch = { ...footer, storedBytes: endOffset + FOOTER_BYTES }
+  return { batch, positions: survey.positions }
 }
 
 /**

@@ -11,7 +11,8 @@ import { isStagedWhole } from './inspect-staged.ts'
 import { readManifest } from './manifest-file.ts'
 import { Quarantine } from './quarantine.ts'
 import { footerBytes } from './recovery.ts'
-import { findFiles, startUp } from './start-up.ts'
+import { findFiles, streamsWithPositions, startUp } from './start-up.ts'
+import { PositionKeeper } from './stream-positions.ts'
 
 export interface RepairOptions {
   readonly dataDirectory: string
@@ -31,11 +32,14 @@ export interface RepairReport {
   readonly quarantinedManifestCount: number
   /** A batch whose staged file is gone goes through its processors once more; its manifest goes, too. */
   readonly quarantinedStagingCount: number
+  /** Places where it was lost how far a source is read: what follows may be taken over twice. */
+  readonly quarantinedPositionsCount: number
 }
 
 /**
  * Does what start-up does, and beyond it takes damage out of the way for good: damaged chunks are
- * copied to quarantine and made void, damaged manifests and staged files moved there. The record count of a footer
+ * copied to quarantine and made void, damaged manifests and staged files moved there, positions written anew
+ * without what is damaged. The record count of a footer
  * stays what it was, so that the books say what is missing.
  * @throws when the service runs on the directory
  */
@@ -45,7 +49,9 @@ export async function repairData(options: RepairOptions): Promise<RepairReport> 
   try {
     const paths = new BatchPaths(dataDirectory)
     const quarantine = new Quarantine({ fileSystem, paths, logger })
-    const context = { fileSystem, paths, quarantine, clock, logger }
+    const files = { fileSystem, paths, quarantine, clock, logger }
+    const positions = new PositionKeeper(files)
+    const context = { ...files, positions }
     await fileSystem.makeDirectory(paths.quarantine)
     const report = { batchCount: 0, failedCount: 0, quarantinedChunkCount: 0 }
     await startUp(context, {
@@ -83,7 +89,17 @@ export async function repairData(options: RepairOptions): Promise<RepairReport> 
         quarantinedManifestCount += 1
       }
     }
-    return { ...report, quarantinedManifestCount, quarantinedStagingCount }
+    let quarantinedPositionsCount = 0
+    for (const streamId of await streamsWithPositions(context)) {
+      quarantinedPositionsCount += await positions.of(streamId).mend()
+      positions.forget(streamId)
+    }
+    return {
+      ...report,
+      quarantinedManifestCount,
+      quarantinedStagingCount,
+      quarantinedPositionsCount,
+    }
   } finally {
     lock.release()
   }

@@ -6,13 +6,14 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { SealedBatch } from '../batch.ts'
-import { isStreamId, parseFileName } from './batch-paths.ts'
+import { isPositionsName, isStreamId, parseFileName } from './batch-paths.ts'
 import type { BatchFileKind, BatchName, BatchPaths } from './batch-paths.ts'
 import { unlinkIfThere, withFile } from './file-operations.ts'
 import { errorCode } from './file-system.ts'
 import type { FileSystem } from './file-system.ts'
 import type { Quarantine } from './quarantine.ts'
 import { readFooter, rebuildFooter } from './recovery.ts'
+import type { PositionKeeper } from './stream-positions.ts'
 
 /** Files in work at the same time; the thread pool has four threads. */
 const CONCURRENCY = 8
@@ -26,6 +27,7 @@ export interface StartUpOptions {
   readonly fileSystem: FileSystem
   readonly paths: BatchPaths
   readonly quarantine: Quarantine
+  readonly positions: PositionKeeper
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -45,7 +47,21 @@ export interface StartUpHandlers {
   failed(file: FoundFile): void
 }
 
-/** All files under the batches' directory that are ours, oldest first within a stream. */
+/** The streams whose sources' positions are kept in a file. */
+export async function streamsWithPositions({
+  fileSystem,
+  paths,
+}: Pick<StartUpOptions, 'fileSystem' | 'paths'>): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const streamId of await fileSystem.list(paths.batches)) {
+    if (!isStreamId(streamId)) continue
+    const names = await namesIn(paths.stream(streamId), fileSystem)
+    if (names?.some(isPositionsName) === true) found.push(streamId)
+  }
+  return found
+}
+
+/** All batches' files under their directory that are ours, oldest first within a stream. */
 export async function* findFiles(
   options: Pick<StartUpOptions, 'fileSystem' | 'paths' | 'logger'>,
 ): AsyncGenerator<FoundFile> {
@@ -57,7 +73,10 @@ export async function* findFiles(
       logger.warn({ directory: paths.batches, name: streamId }, NOT_OURS)
       continue
     }
-    const files = names.toSorted().map((name) => ({ name, parsed: parseFileName(name) }))
+    const files = names
+      .filter((name) => !isPositionsName(name))
+      .toSorted()
+      .map((name) => ({ name, parsed: parseFileName(name) }))
     const batchIds = new Set(
       files.flatMap(({ parsed }) =>
         parsed?.kind === 'batch' || parsed?.kind === 'open' ? [parsed.batchId] : [],
@@ -129,7 +148,7 @@ async function recoverBatch(
   kind: 'open' | 'batch',
   options: StartUpOptions,
 ): Promise<SealedBatch | undefined> {
-  const { fileSystem, paths, quarantine, clock, logger } = options
+  const { fileSystem, paths, quarantine, positions, clock, logger } = options
   const path = paths.file(name, kind)
   if (kind === 'batch') {
     const batch = await withFile(fileSystem.open(path, 'read'), (file) => readFooter(file, name))
@@ -150,9 +169,10 @@ async function recoverBatch(
     logger.info({ ...name }, 'A batch file without an acknowledged record was removed.')
   }
   if (rebuilt !== undefined && kind === 'open') {
+    if (rebuilt.positions.length > 0) await positions.of(name.streamId).enter(rebuilt.positions)
     await fileSystem.rename(path, paths.file(name, 'batch'))
   }
   await fileSystem.syncDirectory(paths.stream(name.streamId))
-  if (rebuilt !== undefined) logger.info(rebuilt, 'A batch was recovered.')
-  return rebuilt
+  if (rebuilt !== undefined) logger.info(rebuilt.batch, 'A batch was recovered.')
+  return rebuilt?.batch
 }

@@ -1,4 +1,5 @@
-import { parseFileName } from './batch-paths.ts'
+import { join } from 'node:path'
+import { isPositionsName, parseFileName } from './batch-paths.ts'
 import type { BatchFileKind, BatchName, BatchPaths } from './batch-paths.ts'
 import { makeDirectories, unlinkIfThere, withFileIfThere } from './file-operations.ts'
 import { errorCode } from './file-system.ts'
@@ -29,7 +30,11 @@ export class StreamDirectories {
     onRemoved: (name: BatchName, kind: BatchFileKind, sizeBytes: number) => void,
   ): Promise<void> {
     this.#made.delete(streamId)
-    for (const fileName of await this.#fileSystem.list(this.#paths.stream(streamId))) {
+    const directory = this.#paths.stream(streamId)
+    for (const fileName of await this.#fileSystem.list(directory)) {
+      if (isPositionsName(fileName)) {
+        await unlinkIfThere(this.#fileSystem, join(directory, fileName))
+      }
       const parsed = parseFileName(fileName)
       if (parsed === undefined) continue
       const name = { streamId, batchId: parsed.batchId }
@@ -38,7 +43,7 @@ export class StreamDirectories {
       const wasThere = await unlinkIfThere(this.#fileSystem, path)
       if (wasThere) onRemoved(name, parsed.kind, sizeBytes ?? 0)
     }
-    await this.#removeEmpty(this.#paths.stream(streamId))
+    await this.#removeEmpty(directory)
     await this.#fileSystem.syncDirectory(this.#paths.batches)
   }
 

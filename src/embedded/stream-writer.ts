@@ -1,18 +1,25 @@
 /**
  * One delivery stream's way to disk. All that happens to the stream's open batch happens in one
  * loop, one step after the other, in the order in which it was asked for. While a group is being
- * written and synced the next one gathers: that is the whole of group commit.
+ * written and synced the next one gathers: that is the whole of group commit. A group has one chunk of
+ * a partition at most, so that whether one is in its turn does not depend on another.
  */
 import type { Chunk, SealReason } from '../batch.ts'
+import { AppendError } from '../batch-store.ts'
 import type { Appended, AppendTarget, OpenBatch } from '../batch-store.ts'
+import { PositionMoved } from '../chunk-origin.ts'
 import { chunkDataBytes } from '../chunk.ts'
+import { appendError } from './batch-writer.ts'
 import type { BatchWriter } from './batch-writer.ts'
 import type { Room } from './room.ts'
 import type { Sealer } from './sealer.ts'
+import type { StreamPositions } from './stream-positions.ts'
 
 export interface StreamWriterOptions {
   readonly room: Room
   readonly sealer: Sealer
+  /** Of the stream, as it is now: others when it has begun again. */
+  readonly positions: () => StreamPositions
   /** @throws AppendError */
   readonly openBatch: (target: AppendTarget) => Promise<BatchWriter>
   /** Nothing is open or waiting any more. */
@@ -52,7 +59,7 @@ export class StreamWriter {
 
   /** Resolves when all that was appended before is in a sealed batch, or will be tried again. */
   seal(reason: SealReason): Promise<void> {
-    return this.#task(async () => {
+    return this.alone(async () => {
       await this.#seal(reason)
       await this.#sealing
     })
@@ -61,7 +68,7 @@ export class StreamWriter {
   /** Seals the open batch if it is due. */
   async sealDue(monotonicMs: number): Promise<void> {
     if ((this.nextDueMs() ?? Infinity) > monotonicMs) return
-    await this.#task(async () => {
+    await this.alone(async () => {
       if ((this.nextDueMs() ?? Infinity) <= monotonicMs) await this.#seal('age')
       await this.#sealing
     })
@@ -79,7 +86,7 @@ export class StreamWriter {
 
   /** Lets go of the open batch as it is, then runs `andThen` before anything else is done. */
   release(andThen: () => Promise<void> = () => Promise.resolve()): Promise<void> {
-    return this.#task(async () => {
+    return this.alone(async () => {
       const batch = this.#batch
       this.#batch = undefined
       await batch?.close()
@@ -88,7 +95,8 @@ export class StreamWriter {
     })
   }
 
-  #task(run: () => Promise<void>): Promise<void> {
+  /** Runs what must not happen at the same time as appends and seals. */
+  alone(run: () => Promise<void>): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#enter({ kind: 'task', run: () => run().then(resolve, reject) })
     return promise
@@ -124,6 +132,7 @@ export class StreamWriter {
   async #commitFrom(next: Append): Promise<void> {
     let batch: BatchWriter
     try {
+      await this.#checkTurn(next.chunk)
       batch = await this.#batchFor(next)
     } catch (error) {
       this.#waiting.shift()
@@ -131,6 +140,18 @@ export class StreamWriter {
       return
     }
     await this.#commit(batch, this.#takeGroup(batch))
+  }
+
+  /** @throws PositionMoved, AppendError */
+  async #checkTurn({ origin }: Chunk): Promise<void> {
+    if (origin === undefined) return
+    const positions = this.#options.positions()
+    await positions.admit().catch((error: unknown) => {
+      throw error instanceof AppendError ? error : appendError(error)
+    })
+    if (positions.isNext(origin)) return
+    const { partition, sequence } = origin
+    throw new PositionMoved(`Cannot append chunk ${sequence} of ${partition}: it is not its turn`)
   }
 
   /**
@@ -154,12 +175,21 @@ export class StreamWriter {
 
   #takeGroup(batch: BatchWriter): Append[] {
     const group: Append[] = []
+    const partitions = new Set<string>()
+    const positions = this.#options.positions()
     let { dataBytes } = batch
     let storedBytes = 0
     for (const request of this.#waiting) {
       if (request.kind !== 'append') break
       const { target, chunk } = request
       if (batch.wrappedDataKey !== target.dataKey?.wrapped || !fits(batch, dataBytes, chunk)) break
+      const { origin } = chunk
+      if (origin !== undefined) {
+        // The first was looked at already.
+        if (group.length > 0 && !positions.isNext(origin)) break
+        if (partitions.has(origin.partition)) break
+        partitions.add(origin.partition)
+      }
       storedBytes += chunk.payload.byteLength
       if (group.length > 0 && this.#options.room.refusal(storedBytes, 0) !== undefined) break
       dataBytes += chunkDataBytes(chunk)
@@ -175,6 +205,7 @@ export class StreamWriter {
     try {
       await batch.commit(group.map(({ chunk }) => chunk))
     } catch (error) {
+      if (batch.doubtful) this.#options.positions().doubt(batch)
       if (batch.broken || recordCount === 0) await this.#giveUp(batch)
       for (const { reject } of group) reject(error)
       return
@@ -182,6 +213,8 @@ export class StreamWriter {
     room.take(batch.storedBytes - storedBytes, recordCount === 0 ? 1 : 0)
     let firstOrdinal = recordCount
     for (const { chunk, resolve } of group) {
+      const { origin, arrivalMs } = chunk
+      if (origin !== undefined) this.#options.positions().take({ ...origin, atMs: arrivalMs })
       resolve({ batchId: batch.batchId, firstOrdinal })
       firstOrdinal += chunk.recordCount
     }

@@ -44,6 +44,24 @@ test.for([
   })
 })
 
+test('what a source tells of a record reaches the handler, as do its data under both names', async () => {
+  await using fixture = new FunctionFixture({ 'a.mjs': handler('return event') })
+  const event = { ...eventOf('x', 'y'), sourceMSKArn: 'arn:aws:kafka:us-east-1:1:cluster/c/1' }
+  const metadata = { mskRecordMetadata: { offset: '7' }, headers: [{ key: 'k', value: 'dg==' }] }
+  const records = event.records.map((record) => ({ ...record, ...metadata }))
+  // As a Lambda stage has them: base64 is made in the thread.
+  const sent = records.map((record) => ({ ...record, bytes: Buffer.from(record.data, 'base64') }))
+  const { value } = await fixture.invoke('a', { ...event, records: sent })
+  expect(value).toEqual({
+    ...event,
+    records: records.map((record) => ({
+      ...record,
+      data: Buffer.from(record.data, 'base64'),
+      kafkaRecordValue: record.data,
+    })),
+  })
+})
+
 test('the event and the context are those of AWS', async () => {
   const source = handler(`const { getRemainingTimeInMillis, ...rest } = context
     return { event, rest, remaining: getRemainingTimeInMillis(), name: process.env.AWS_LAMBDA_FUNCTION_NAME }`)

@@ -72,6 +72,19 @@ test('the data of an event is not in the JSON that is passed', () => {
   expect([String(bytes), sizes]).toEqual(['onethree', [3, 5]])
 })
 
+test('what a source tells of a record goes along, and Kafka data comes out under both names', () => {
+  const bytes = Buffer.from('A')
+  const data = bytes.toString('base64')
+  const record = { recordId: 'r0', approximateArrivalTimestamp: 0, data }
+  const metadata = { mskRecordMetadata: { offset: '7', partitionId: '0' }, key: null }
+  const event = { ...AROUND, sourceMSKArn: 'arn', records: [{ ...record, ...metadata, bytes }] }
+  expect(unpackEvent(packEvent(event))).toEqual({
+    ...AROUND,
+    sourceMSKArn: 'arn',
+    records: [{ ...record, ...metadata, kafkaRecordValue: data }],
+  })
+})
+
 test('an answer comes out, and is as large, as its JSON, whatever it is', () => {
   const data = fc.oneof(fc.base64String(), fc.string(), fc.jsonValue(), fc.constant(undefined))
   const record = fc.record(

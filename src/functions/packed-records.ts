@@ -8,6 +8,7 @@
  */
 import { base64Room, writeBase64 } from '../base/base64.ts'
 import { isJsonObject } from '../base/json.ts'
+import { dataNames } from '../functions.ts'
 import type { TransformationEvent } from '../functions.ts'
 
 export interface Packed {
@@ -40,7 +41,13 @@ export function packEvent(event: TransformationEvent): Packed {
 }
 
 export function unpackEvent(packed: Packed): TransformationEvent {
-  return unpack(packed, (data) => data.toString('base64')) as TransformationEvent
+  const event = parse(packed.text) as TransformationEvent & Unpacked
+  const names = dataNames(event)
+  fill(event, packed, (record, bytes) => {
+    const data = bytes.toString('base64')
+    for (const name of names) record[name] = data
+  })
+  return event
 }
 
 /** Of an event whose records were not packed, the answer isn't either. */
@@ -80,7 +87,11 @@ export function packAnswer(value: unknown): PackedAnswer {
 
 /** Data that was packed is a Buffer. */
 export function unpackAnswer(packed: Packed): unknown {
-  return unpack(packed, (data) => data)
+  const answer = parse(packed.text) as Unpacked
+  fill(answer, packed, (record, bytes) => {
+    record['data'] = bytes
+  })
+  return answer
 }
 
 /** What JSON takes of an object; undefined for anything else, and for what has an idea of its own. */
@@ -88,16 +99,23 @@ function membersOf(value: unknown): Record<string, unknown> | undefined {
   return isJsonObject(value) && !('toJSON' in value) ? { ...value } : undefined
 }
 
-function unpack({ text, sizes, bytes }: Packed, dataOf: (bytes: Buffer) => unknown): unknown {
-  const value = parse(text) as { records: { data: unknown }[] }
+interface Unpacked {
+  readonly records: readonly Record<string, unknown>[]
+}
+
+/** Gives each record its data back, where that was packed. What had none packed may be anything. */
+function fill(
+  value: Unpacked,
+  { sizes, bytes }: Packed,
+  give: (record: Record<string, unknown>, bytes: Buffer) => void,
+): void {
   const packed = Buffer.from(bytes.buffer)
   let start = 0
   for (const [index, sizeBytes] of sizes.entries()) {
     const record = value.records[index]
     if (sizeBytes === NOT_PACKED || record === undefined) continue
     const end = start + sizeBytes
-    record.data = dataOf(packed.subarray(start, end))
+    give(record, packed.subarray(start, end))
     start = end
   }
-  return value
 }

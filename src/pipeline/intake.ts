@@ -27,7 +27,7 @@ export class Intake {
 
   /**
    * Resolves when the chunk is durable.
-   * @throws AppendError
+   * @throws AppendError, PositionMoved
    */
   append(stream: DeliveryStream, chunk: Chunk): Promise<Appended> {
     return this.#options.store.append(this.#target(stream), chunk)

@@ -1,9 +1,10 @@
 import { expect, test, vi } from 'vitest'
 import { systemClock } from '../base/clock.ts'
 import type { SealedBatch } from '../batch.ts'
-import { chunkOf, recordsOf } from '../chunk.ts'
+import type { JsonObject } from '../base/json.ts'
+import { chunkOf, recordsOf, withMetadata } from '../chunk.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
-import type { Functions, TransformationEvent } from '../functions.ts'
+import type { Functions, TransformationEvent, TransformationRecord } from '../functions.ts'
 import type { Manifest } from '../manifest.ts'
 import type { PartitionRules } from '../partition.ts'
 import type { ProcessorTools } from '../processors/index.ts'
@@ -43,16 +44,25 @@ class Bench {
   readonly batch: SealedBatch
   readonly held: HeldBatch
   invocations = 0
+  /** Of all invocations. */
+  readonly invoked: TransformationRecord[] = []
   /** What the function does instead of answering. */
   fails: (() => never) | undefined
   readonly #answer: (text: string) => Answer
 
-  constructor(texts: readonly string[], answer: (text: string) => Answer) {
+  constructor(
+    texts: readonly string[],
+    answer: (text: string) => Answer,
+    tell?: (text: string) => JsonObject,
+  ) {
     this.#answer = answer
     const chunks = []
     for (let first = 0; first < texts.length; first += 2) {
       const records = texts.slice(first, first + 2).map((text) => Buffer.from(text))
-      chunks.push({ ...chunkOf(records, 1_000 + first), firstOrdinal: first })
+      const plain = chunkOf(records, 1_000 + first)
+      const told = records.map((record) => tell?.(record.toString()) ?? {})
+      const chunk = tell === undefined ? plain : withMetadata(plain, told)
+      chunks.push({ ...chunk, firstOrdinal: first })
     }
     this.held = new HeldBatch(chunks)
     this.batch = {
@@ -91,6 +101,7 @@ class Bench {
 
   #invoke({ records }: TransformationEvent) {
     this.invocations += 1
+    this.invoked.push(...(JSON.parse(JSON.stringify(records)) as TransformationRecord[]))
     this.fails?.()
     const answers = records.map(({ recordId, data }) => {
       const { data: text = '', ...answer } = this.#answer(Buffer.from(data, 'base64').toString())
@@ -165,6 +176,36 @@ test('records keep their ordinals, also where others between them are gone', asy
   expect(summary?.order).toBe('kept')
   expect([setOf(summary?.dropped), setOf(summary?.failed)]).toEqual([[1, 4], [2]])
   expect([...(absent ?? [])]).toEqual([1, 2, 4])
+})
+
+test('a function is told what the source told of a record, also of the parts that became of it', async () => {
+  const processors = [
+    {
+      Type: 'RecordDeAggregation',
+      Parameters: [{ ParameterName: 'SubRecordType', ParameterValue: 'JSON' }],
+    },
+    ...(STREAM.destination['ProcessingConfiguration'] as { Processors: object[] }).Processors,
+  ]
+  const ProcessingConfiguration = { Enabled: true, Processors: processors }
+  const stream = { ...STREAM, destination: { ...STREAM.destination, ProcessingConfiguration } }
+  const tell = (text: string): JsonObject => ({ kinesisRecordMetadata: { partitionKey: text } })
+  const bench = new Bench(['{"a":1}{"b":2}', '{}', '{"c":3}'], upper, tell)
+  const source = await bench.source({ stream: stream as unknown as DeliveryStream })
+  expect(
+    bench.invoked.map((record) => [Buffer.from(record.data, 'base64').toString(), record]),
+  ).toMatchObject([
+    ['{"a":1}', tell('{"a":1}{"b":2}')],
+    ['{"b":2}', tell('{"a":1}{"b":2}')],
+    ['{}', tell('{}')],
+    ['{"c":3}', tell('{"c":3}')],
+  ])
+  // What is delivered is data alone.
+  expect((await textsOf(source)).map(([, text]) => text)).toEqual([
+    '{"A":1}',
+    '{"B":2}',
+    '{}',
+    '{"C":3}',
+  ])
 })
 
 test('what was staged is found again, and no function is called a second time', async () => {

@@ -4,7 +4,7 @@
  */
 import type { SealedBatch } from '../batch.ts'
 import type { BatchContents, BatchReading } from '../batch-store.ts'
-import { recordsOf } from '../chunk.ts'
+import { chunkMetadata, recordsOf } from '../chunk.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import type { Manifest } from '../manifest.ts'
 import type { PartitionRules } from '../partition.ts'
@@ -136,11 +136,11 @@ async function* sourceOf(reading: BatchReading, writer: ProcessedWriter): Record
   for await (const chunk of reading) {
     await writer.relieve()
     const { arrivalMs, firstOrdinal } = chunk
-    yield Array.from(recordsOf(chunk), (data, index): ProcessingRecord => ({
-      ordinal: firstOrdinal + index,
-      arrivalMs,
-      data,
-      original: data,
-    }))
+    const told = chunkMetadata(chunk)
+    yield Array.from(recordsOf(chunk), (data, index): ProcessingRecord => {
+      const metadata = told?.[index]
+      const record = { ordinal: firstOrdinal + index, arrivalMs, data, original: data }
+      return metadata === undefined ? record : { ...record, metadata }
+    })
   }
 }

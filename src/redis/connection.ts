@@ -59,13 +59,13 @@ export function disconnect(client: RedisClient): void {
 
 /** Of each connection. */
 function optionsOf(place: RedisPlace, name: string) {
-  const { tls, username, password, database } = place
+  const { tls, certificates, username, password, database } = place
   return {
     connectionName: CONNECTION_NAME_PREFIX + name,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     db: database,
-    ...(tls && { tls: {} }),
+    ...(tls && { tls: { ...certificates } }),
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: ANSWER_TIMEOUT_MS,
     retryStrategy: reconnectDelayMs,

@@ -11,6 +11,12 @@
  *                           lastArrivalMs, dueAtMs (wall time), serverLife, sizeBytesMax, wrappedDataKey; none: nothing
  *                           is buffered
  *   writers         hash    by writer: its last append, and the answer to it (so an append may be resent)
+ *   positions       hash    by partition of the stream's source: sequence, time and position of its last chunk
+ *                           (lane 0 only: whatever has an origin goes there)
+ *   requests        hash    the same of requests, which are known for a while
+ *   requestorder    zset    those by the time of their arrival
+ *   readers         hash    by node that reads the stream's source: until when, unless it says so again (lane 0)
+ *   leases          hash    by partition: until when, and which node's it is (lane 0); both expire with the last
  *   sealed          zset    sealed batches that are not removed, by arrival of their first record
  *   usage           hash    storedBytes, batchCount (open ones too), quarantinedCount, quarantinedBytes
  *   batch:<id>      hash    facts of a sealed batch (JSON of SealedBatch), its wrapped data key, the call that
@@ -91,6 +97,11 @@ export class LaneKeys {
 export type LaneThing =
   | 'open'
   | 'writers'
+  | 'positions'
+  | 'requests'
+  | 'requestorder'
+  | 'readers'
+  | 'leases'
   | 'sealed'
   | 'usage'
   | 'quarantine'

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { JsonObject } from '../base/json.ts'
+import { SASL_MECHANISMS } from '../connections.ts'
 
 const Text = Type.Optional(Type.String({ minLength: 1 }))
 
@@ -20,11 +21,17 @@ const ConnectionSetting = Type.Object(
     tlsCertificate: Text,
     tlsKey: Text,
     proxy: Text,
+    endpoint: Text,
+    accessKeyId: Text,
+    secretAccessKey: Text,
+    brokers: Text,
+    tls: Type.Optional(Type.Boolean()),
+    sasl: Type.Optional(Type.Enum(SASL_MECHANISMS)),
   },
   { additionalProperties: false },
 )
 
-/** What a destination's URL is reached with, all values read; see src/connections.ts. */
+/** What a URL or an ARN is reached with, all values read; see src/connections.ts. */
 export type ConnectionSetting = Static<typeof ConnectionSetting>
 
 /** By name, in the order of the documentation. */
@@ -34,7 +41,9 @@ export const ConnectionsSetting = Type.Array(ConnectionSetting, {
   secret: true,
   form: 'a list of objects, see Connections; JSON in text',
   default: [],
-  description: 'Credentials, certificates and proxies by the URL of a destination. Read at start.',
+  description:
+    'Credentials, certificates and proxies by the URL of a destination or source, and where the ' +
+    'ARNs of sources are. Read at start.',
 })
 
 /** A secret's place, or what it holds where that can't change. */

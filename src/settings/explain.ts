@@ -40,7 +40,7 @@ function masked(name: SettingName, schema: SettingSchema, value: unknown): unkno
 /** Of settings that are lists or tables with secrets in them: what is a name and not a secret. */
 const SHOWN_MEMBERS: Partial<Record<SettingName, readonly string[]>> = {
   accessKeys: ['id', 'statements'],
-  connections: ['url', 'sigv4'],
+  connections: ['url', 'sigv4', 'endpoint', 'brokers', 'tls', 'sasl'],
   secrets: ['file'],
 }
 

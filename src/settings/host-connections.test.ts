@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { HostConnections } from './host-connections.ts'
 
+const KINESIS = 'arn:aws:kinesis:us-east-1:000000000000:stream/clicks'
+const KAFKA = 'arn:aws:kafka:us-east-1:000000000000:cluster/events'
 const ARN = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:mongo'
 
 function usernameFor(url: string, prefixes: readonly string[]): string | undefined {
@@ -31,6 +33,15 @@ test.each([
     ['mongodb+srv://cluster.example'],
     'mongodb+srv://cluster.example',
   ],
+  ['redis://queue/3', ['redis://queue:6379'], 'redis://queue:6379'],
+  ['rediss://queue', ['redis://queue'], undefined],
+  [`${KAFKA}/7-1`, [KAFKA], KAFKA],
+  [`${KAFKA}/7-1`, [KAFKA, `${KAFKA}/7-1`], `${KAFKA}/7-1`],
+  [`${KAFKA}-2/7-1`, [KAFKA], undefined],
+  [KAFKA.replace('east', 'west'), [KAFKA], undefined],
+  [KINESIS, [KAFKA, KINESIS.replace('/clicks', '')], KINESIS.replace('/clicks', '')],
+  [KINESIS, [KINESIS.replace('aws', 'aws-cn')], undefined],
+  ['arn:clicks', [KINESIS], undefined],
   ['not a URL', ['http://h'], undefined],
 ])('%s with %j is reached by %s', (url, prefixes, expected) => {
   expect(usernameFor(url, prefixes)).toBe(expected)

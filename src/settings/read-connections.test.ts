@@ -8,6 +8,8 @@ import { explainSettings } from './explain.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'standpipe-connections-'))
 const PEM = '-----BEGIN CERTIFICATE-----\naHVzaA==\n-----END CERTIFICATE-----'
+const KINESIS = 'arn:aws:kinesis:us-east-1:000000000000:stream/clicks'
+const KAFKA = 'arn:aws:kafka:us-east-1:000000000000:cluster/events'
 const ARN = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:mongo'
 
 function fileWith(content: string): string {
@@ -19,6 +21,10 @@ function fileWith(content: string): string {
 function load(settings: unknown, environment: Record<string, string> = {}): Settings {
   const config = fileWith(JSON.stringify(settings))
   return loadSettings({ flags: { config }, environment, workingDirectory: directory }).settings
+}
+
+function withBrokers(connection: object): object {
+  return { connections: [{ url: KAFKA, brokers: 'kafka:9092', ...connection }] }
 }
 
 function withConnection(connection: object): object {
@@ -42,6 +48,23 @@ test('a value is given in place, in a file or in a variable', () => {
       proxy: 'http://proxy.lan:3128',
     },
   ])
+})
+
+test('an ARN is given the place where it is, a Redis may have a password alone', () => {
+  const connections = [
+    { url: KINESIS, endpoint: 'http://kinesis:4567', accessKeyId: 'k', secretAccessKey: 's' },
+    {
+      url: KAFKA,
+      brokers: 'one:9092,[::1]:9093',
+      tls: true,
+      sasl: 'SCRAM-SHA-512',
+      username: 'reader',
+      password: 'hush',
+      tlsCa: PEM,
+    },
+    { url: 'rediss://queue:6379/3', password: 'hush', tlsCa: PEM },
+  ]
+  expect(load({ connections }).connections).toEqual(connections)
 })
 
 test('connections and secrets may be variables that hold JSON', () => {
@@ -98,7 +121,50 @@ test.each<[string, object, string | RegExp]>([
   [
     'a proxy for a database',
     withConnection({ url: 'mongodb://db', proxy: 'http://proxy:1' }),
-    /proxy is for http: and https: only$/,
+    /takes no proxy, only username, password, tlsCa, tlsCertificate, tlsKey$/,
+  ],
+  ['the ARN of a secret', { connections: [{ url: ARN }] }, /ARN of a Kinesis stream or of an MSK/],
+  [
+    'the ARN of another resource',
+    { connections: [{ url: KAFKA.replace('cluster', 'topic') }] },
+    /ARN of a Kinesis stream or of an MSK cluster$/,
+  ],
+  [
+    'a login for Kinesis',
+    { connections: [{ url: KINESIS, username: 'hush' }] },
+    /takes no username, only endpoint, accessKeyId, secretAccessKey$/,
+  ],
+  [
+    'half a key of AWS',
+    { connections: [{ url: KINESIS, accessKeyId: 'hush' }] },
+    /accessKeyId and secretAccessKey must be given together$/,
+  ],
+  [
+    'an endpoint with a user',
+    { connections: [{ url: KINESIS, endpoint: 'http://hush@kinesis' }] },
+    /must be http:\/\/host:port or https:\/\/host:port$/,
+  ],
+  ['a cluster without brokers', { connections: [{ url: KAFKA }] }, /names no brokers$/],
+  ['a broker without a port', withBrokers({ brokers: 'a:9092,b' }), /must be host:port,host:port$/],
+  ['brokers with spaces', withBrokers({ brokers: 'a:1, b:2' }), /must be host:port,host:port$/],
+  ['text for tls', withBrokers({ tls: 'yes' }), /its tls must be true or false$/],
+  ['an unknown mechanism', withBrokers({ sasl: 'GSSAPI' }), /one of PLAIN, SCRAM-SHA-256, SCRAM/],
+  ['a mechanism alone', withBrokers({ sasl: 'PLAIN' }), /sasl, username and password must be/],
+  [
+    'a login without a mechanism',
+    withBrokers({ username: 'u', password: 'hush' }),
+    /sasl, username and password must be given together$/,
+  ],
+  ['a certificate without TLS', withBrokers({ tlsCa: PEM }), /tlsCa needs tls: true$/],
+  [
+    'a certificate for a Redis without TLS',
+    { connections: [{ url: 'redis://queue', tlsCa: PEM }] },
+    /takes no tlsCa, only username, password$/,
+  ],
+  [
+    'a Redis twice',
+    { connections: [{ url: 'redis://queue' }, { url: 'redis://queue:6379/' }] },
+    /entry 2: redis:\/\/queue:6379\/ is there twice$/,
   ],
   [
     'the same twice',
@@ -128,6 +194,8 @@ test('explained settings show where connections go, and nothing that is secret',
     connections: [
       { url: 'http://search:9200', apiKey: 'hush' },
       { url: 'http://signed:9200', sigv4: { region: 'eu-west-1', service: 'es' } },
+      { url: KINESIS, endpoint: 'http://kinesis', accessKeyId: 'hush', secretAccessKey: 'hush' },
+      { url: KAFKA, brokers: 'a:1', tls: false, sasl: 'PLAIN', username: 'u', password: 'hush' },
     ],
     secrets: { [ARN]: { value: { password: 'hush' } } },
   }
@@ -140,6 +208,8 @@ test('explained settings show where connections go, and nothing that is secret',
   expect(values.get('connections')).toEqual([
     { url: 'http://search:9200', apiKey: '***' },
     { url: 'http://signed:9200', sigv4: { region: 'eu-west-1', service: 'es' } },
+    { url: KINESIS, endpoint: 'http://kinesis', accessKeyId: '***', secretAccessKey: '***' },
+    { url: KAFKA, brokers: 'a:1', tls: false, sasl: 'PLAIN', username: '***', password: '***' },
   ])
   expect(values.get('secrets')).toEqual({ [ARN]: { value: '***' } })
 })

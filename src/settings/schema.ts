@@ -218,6 +218,15 @@ export const SettingsSchema = Type.Object(
           'AWS credential chain. Unset: AWS Glue.',
       }),
     ),
+    kinesisEndpoint: Type.Optional(
+      Type.String({
+        pattern: String.raw`^https?://[^\s/]+/?$`,
+        form: 'URL without a path',
+        description:
+          'Kinesis to read streams from whose ARN has no endpoint in connections, with the standard ' +
+          'AWS credential chain. Unset: AWS Kinesis.',
+      }),
+    ),
     functionsDir: Type.String({
       form: 'path',
       minLength: 1,
@@ -288,6 +297,14 @@ export const SettingsSchema = Type.Object(
       minimum: 0,
       default: 64 * MIB,
       description: 'Puts are refused in the same way when the disk has less than this free.',
+    }),
+    sourceBacklogBytes: Type.Integer({
+      unit: 'bytes',
+      minimum: MIB,
+      default: 256 * MIB,
+      description:
+        'A stream that reads a source pauses while it has more than this undelivered, or more than ' +
+        'two batches, if these are larger.',
     }),
     receiptRetentionDays: Type.Integer({
       minimum: 1,

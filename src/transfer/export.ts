@@ -9,6 +9,7 @@ import type { TransferCounts } from './transfer-file.ts'
 import type { TransferPlace } from './transfer-place.ts'
 import { TransferWriter } from './transfer-writer.ts'
 
+const POSITIONS_PER_PART = 1_000
 /** As many are named in a message. */
 const NAMED_MAX = 10
 
@@ -106,6 +107,17 @@ class Export {
       await this.#writer.write({ kind: 'replays', parts })
       this.#counts.replayCount += parts.length
     }
+    await this.#writePositions(streamId)
+  }
+
+  /** What is open is sealed: so they are those of the batches that follow. */
+  async #writePositions(streamId: string): Promise<void> {
+    const positions = await this.#place.store.positions(streamId)
+    for (let start = 0; start < positions.length; start += POSITIONS_PER_PART) {
+      const part = positions.slice(start, start + POSITIONS_PER_PART)
+      await this.#writer.write({ kind: 'positions', positions: part })
+    }
+    this.#counts.positionCount += positions.length
   }
 
   /** After the first obstacle the rest is only looked at for others: an operator wants to know all. */
@@ -127,8 +139,13 @@ class Export {
     if (ordinalEndOf(batch) !== batch.recordCount) return 'a crash has left gaps in it'
     await this.#writer.write({ kind: 'batch', batch: batchFacts(batch) })
     const reading = store.read(batch)
-    for await (const { arrivalMs, recordCount, payload } of reading) {
-      await this.#writer.write({ kind: 'chunk', arrivalMs, recordCount, payload })
+    for await (const { arrivalMs, recordCount, payload, metadataBytes } of reading) {
+      const facts = {
+        arrivalMs,
+        recordCount,
+        ...(metadataBytes !== undefined && { metadataBytes }),
+      }
+      await this.#writer.write({ kind: 'chunk', ...facts, payload })
     }
     if (reading.quarantinedCount > 0) return `damaged records: ${reading.quarantinedCount}`
     await this.#writeStaged(batch)

@@ -17,9 +17,10 @@ export interface ImportPlan {
  */
 export async function planImport(place: TransferPlace, survey: Survey): Promise<ImportPlan> {
   const { created, known } = await divide(place, survey)
-  for (const { stream } of created.values()) {
-    const { wrappedDataKey } = stream.encryption
+  for (const surveyed of created.values()) {
+    const { wrappedDataKey } = surveyed.stream.encryption
     if (wrappedDataKey !== undefined) place.keyRing.unwrap(wrappedDataKey)
+    await refuseFurther(place, surveyed)
   }
   const found = new Map<BatchId, SealedBatch>()
   const waiting = new Set<BatchId>()
@@ -45,6 +46,23 @@ async function divide({ catalog }: TransferPlace, survey: Survey) {
     else throw new Error(`Cannot import stream ${name}: another stream of that name is there`)
   }
   return { created, known }
+}
+
+/**
+ * An import of a newer file has left how far that was read: what the older one has not and its batches
+ * don't hold would never be read again.
+ */
+async function refuseFurther(
+  { store }: TransferPlace,
+  { stream, sequences }: SurveyedStream,
+): Promise<void> {
+  for (const { partition, sequence } of await store.positions(stream.streamId)) {
+    if (sequence <= (sequences.get(partition) ?? 0)) continue
+    throw new Error(
+      `Cannot import stream ${stream.name}: its source is read further there than the file has it; ` +
+        'import into a place that is empty',
+    )
+  }
 }
 
 /** It was left by an import of an older file, and may have been delivered elsewhere since. */

@@ -2,7 +2,8 @@
  * Enters what a file holds (transfer-file.ts) into a backend.
  *
  *   survey: all of the file is whole ▸ plan: nothing is in the way ▸ apply:
- *     books, receipts and replayed parts of each stream ▸ batches with what belongs to them ▸ the streams
+ *     books, receipts, replayed parts and positions of each stream ▸ batches with what belongs to them ▸
+ *     the streams
  *
  * Nothing is written before the file is known to be whole. A stream enters the catalog last, when all
  * that is its own is there, and until then nobody delivers its batches: they belong to no known stream.
@@ -95,7 +96,7 @@ class Import {
   }
 
   async #readStream({ stream, books }: PartOf<'stream'>, reader: TransferReader): Promise<void> {
-    const { catalogTransfer } = this.#place
+    const { catalogTransfer, store } = this.#place
     const { streamId } = stream
     const isWanted = this.#created.has(streamId)
     if (isWanted) await catalogTransfer.restoreBooks(streamId, books)
@@ -108,6 +109,11 @@ class Import {
       if (!isWanted) continue
       await catalogTransfer.restoreReplays(streamId, parts)
       this.counts.replayCount += parts.length
+    }
+    for await (const { positions } of reader.all('positions')) {
+      if (!isWanted) continue
+      await store.restorePositions(streamId, positions)
+      this.counts.positionCount += positions.length
     }
   }
 
@@ -183,9 +189,7 @@ class Import {
 
 /** The chunks of the batch that comes. */
 async function* chunksOf(reader: TransferReader): AsyncGenerator<Chunk> {
-  for await (const { arrivalMs, recordCount, payload } of reader.all('chunk')) {
-    yield { arrivalMs, recordCount, payload }
-  }
+  for await (const { kind: _kind, ...chunk } of reader.all('chunk')) yield chunk
 }
 
 async function skip(reader: TransferReader, ...kinds: readonly PartKind[]): Promise<void> {

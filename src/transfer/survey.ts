@@ -11,6 +11,8 @@ export interface SurveyedStream {
   /** What is settled. */
   readonly books: Books
   readonly batchIds: ReadonlySet<BatchId>
+  /** By partition of its source: sequence of the last chunk read. */
+  readonly sequences: ReadonlyMap<string, number>
   /** Of the batches. */
   readonly recordCount: number
 }
@@ -22,6 +24,7 @@ export interface Survey {
 
 interface GrowingStream extends SurveyedStream {
   readonly batchIds: Set<BatchId>
+  readonly sequences: Map<string, number>
   recordCount: number
 }
 
@@ -34,10 +37,16 @@ export async function surveyFile(path: string): Promise<Survey> {
   const streams = new Map<string, GrowingStream>()
   const counts = noCounts()
   for await (const { stream, books } of reader.all('stream')) {
-    streams.set(stream.streamId, { stream, books, batchIds: new Set(), recordCount: 0 })
+    const batchIds = new Set<BatchId>()
+    const sequences = new Map<string, number>()
+    streams.set(stream.streamId, { stream, books, batchIds, sequences, recordCount: 0 })
     counts.streamCount += 1
     for await (const { receipts } of reader.all('receipts')) counts.receiptCount += receipts.length
     for await (const { parts } of reader.all('replays')) counts.replayCount += parts.length
+    for await (const { positions } of reader.all('positions')) {
+      counts.positionCount += positions.length
+      for (const { partition, sequence } of positions) sequences.set(partition, sequence)
+    }
   }
   for await (const { batch } of reader.all('batch')) {
     const stream = streams.get(batch.streamId)
@@ -51,7 +60,8 @@ export async function surveyFile(path: string): Promise<Survey> {
   }
   const end = await reader.need('end')
   if (!(await reader.isAtEnd())) throw new TransferDamaged('it goes on after its end')
-  if (!isEqual(end.counts, counts)) throw new TransferDamaged('its counts are wrong')
+  if (!isEqual({ ...noCounts(), ...end.counts }, counts))
+    throw new TransferDamaged('its counts are wrong')
   return { streams: [...streams.values()], counts }
 }
 

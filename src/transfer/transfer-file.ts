@@ -1,22 +1,25 @@
 /**
  * The file in which everything moves from one backend to another.
  *
- *   file:   "standpipe transfer 1\n" | one zstd frame of:  part × n
+ *   file:   "standpipe transfer 2\n" | one zstd frame of:  part × n
  *   part:   headBytes u32 | payloadBytes u32 | CRC32 u32 | head | payload
  *
  * - Numbers are little-endian; the checksum is over the two sizes, the head and the payload.
  * - The head is a JSON object whose `kind` says what it is (Part). The payload is empty but where it says so.
- * - Streams come first, each followed by pages of its receipts and replayed parts. Then come batches:
+ * - Streams come first, each followed by pages of its receipts, of replayed parts, and of how far its
+ *   source is read. Then come batches:
  *
- *     ( stream receipts* replays* )*  ( batch chunk* ( block* index )? manifest? )*  end
+ *     ( stream receipts* replays* positions* )*  ( batch chunk* ( block* index )? manifest? )*  end
  *
  *   A batch's chunks are in its order, without gaps between their ordinals; blocks and index are what is
  *   staged of it. A file without `end` is cut short.
+ * - A file of version 1 has no positions, and no chunk of it has metadata; else it is the same.
  * - A stream's books hold what is settled: what is pending is accepted anew with the batches.
  * - Records are not encrypted.
  */
 import { crc32 } from 'node:zlib'
 import type { SealedBatch } from '../batch.ts'
+import type { PartitionPosition } from '../chunk-origin.ts'
 import type { KnownReplayedPart } from '../catalog.ts'
 import type { DeliveryStream } from '../delivery-stream.ts'
 import type { Manifest } from '../manifest.ts'
@@ -24,7 +27,8 @@ import type { Books, Receipt } from '../receipt.ts'
 import type { ByteReader } from '../formats/byte-reader.ts'
 
 const MAGIC_WORDS = 'standpipe transfer'
-export const MAGIC = Buffer.from(`${MAGIC_WORDS} 1\n`)
+export const MAGIC = magicOf(2)
+const READABLE = [MAGIC, magicOf(1)]
 
 const SIZES_BYTES = 8
 const PART_HEADER_BYTES = 12
@@ -53,6 +57,7 @@ export interface TransferCounts {
   readonly streamCount: number
   readonly receiptCount: number
   readonly replayCount: number
+  readonly positionCount: number
   readonly batchCount: number
   readonly recordCount: number
   readonly dataBytes: number
@@ -64,6 +69,7 @@ export function noCounts(): { -readonly [Name in keyof TransferCounts]: number }
     streamCount: 0,
     receiptCount: 0,
     replayCount: 0,
+    positionCount: 0,
     batchCount: 0,
     recordCount: 0,
     dataBytes: 0,
@@ -74,11 +80,13 @@ export type Part =
   | { readonly kind: 'stream'; readonly stream: DeliveryStream; readonly books: Books }
   | { readonly kind: 'receipts'; readonly receipts: readonly Receipt[] }
   | { readonly kind: 'replays'; readonly parts: readonly KnownReplayedPart[] }
+  | { readonly kind: 'positions'; readonly positions: readonly PartitionPosition[] }
   | { readonly kind: 'batch'; readonly batch: BatchFacts }
   | (Payload & {
       readonly kind: 'chunk'
       readonly arrivalMs: number
       readonly recordCount: number
+      readonly metadataBytes?: number
     })
   | (Payload & { readonly kind: 'block' })
   | (Payload & { readonly kind: 'index' })
@@ -124,13 +132,17 @@ export async function readPart(bytes: ByteReader): Promise<Part | undefined> {
   return { payload, ...(JSON.parse(head.toString()) as object) } as Part
 }
 
-/** Whether the first bytes of a file are those of a transfer, of this version. */
+/** Whether the first bytes of a file are those of a transfer, of a version that can be read. */
 export function checkMagic(bytes: Buffer | undefined): void {
-  if (bytes?.equals(MAGIC) === true) return
+  if (READABLE.some((magic) => bytes?.equals(magic) === true)) return
   const isOther = bytes?.toString('latin1').startsWith(MAGIC_WORDS) === true
   throw new TransferDamaged(
     isOther ? 'it was written by another version' : 'it is no export of Standpipe',
   )
+}
+
+function magicOf(version: number): Buffer {
+  return Buffer.from(`${MAGIC_WORDS} ${version}\n`)
 }
 
 export function batchFacts(batch: SealedBatch): BatchFacts {

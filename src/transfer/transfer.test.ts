@@ -7,6 +7,7 @@ import {
   deliver,
   fill,
   makeStream,
+  readOn,
   seal,
   targetOf,
 } from '../../test/transfer/filled-place.ts'
@@ -26,6 +27,7 @@ const KINDS: readonly PartKind[] = [
   'stream',
   'receipts',
   'replays',
+  'positions',
   'batch',
   'chunk',
   'block',
@@ -44,8 +46,9 @@ test('everything moves from one data directory to another', async () => {
     streamCount: 3,
     receiptCount: 120,
     replayCount: 2,
+    positionCount: 3,
     batchCount: 5,
-    recordCount: 12,
+    recordCount: 15,
     dataBytes: expect.any(Number),
     sizeBytes: size,
     missingCount: 0,
@@ -127,8 +130,9 @@ test('an import that ends after any of its steps is taken up by the next', async
 test('an import that ended half-way is taken up with a later file', async () => {
   await using places = await Places.make()
   const source = await places.embedded('source')
-  const { batches, plain } = await fill(source)
-  const [pending, frozen, staged] = batches
+  const filled = await fill(source)
+  const { plain } = filled
+  const [pending, frozen, staged] = filled.batches
   await exportAll(source, places.file('early'), quietly)
   const target = await places.embedded('target')
   await expect(importAll(target, places.file('early'), afterBatches(3))).rejects.toThrow('dead')
@@ -142,6 +146,7 @@ test('an import that ended half-way is taken up with a later file', async () => 
   const { streamId } = plain
   const part = { streamId, source: 'bucket/c', batchId: `1${pending.batchId.slice(1)}` }
   await source.catalog.recordReplay({ ...part, range: { from: 0, to: 1 }, records: '0' }, 0)
+  await readOn(source, filled)
   await exportAll(source, places.file('late'), quietly)
   await importAll(target, places.file('late'), quietly)
   expect(await contentsOf(target)).toEqual(await contentsOf(source))
@@ -350,6 +355,7 @@ const WRITES: ReadonlySet<string> = new Set([
   'restoreBooks',
   'restoreReceipts',
   'restoreReplays',
+  'restorePositions',
 ])
 
 /** The process dies once so many batches are imported. */

@@ -32,7 +32,7 @@ export interface ClientKind {
 /** `input` with every `Data` member replaced. */
 export function mapData(input: unknown, map: (text: string) => unknown): unknown {
   if (Array.isArray(input)) return input.map((item) => mapData(item, map))
-  if (typeof input !== 'object' || input === null) return input
+  if (typeof input !== 'object' || input === null || input instanceof Date) return input
   return Object.fromEntries(
     Object.entries(input).map(([name, value]) => [
       name,

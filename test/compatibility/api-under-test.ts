@@ -33,6 +33,7 @@ import { FolderObjectStore } from '../../src/objects/folder-object-store.ts'
 import { Intake } from '../../src/pipeline/intake.ts'
 import { LocalLedger } from '../../src/pipeline/ledger.ts'
 import { StreamRegistry } from '../../src/pipeline/stream-registry.ts'
+import { sourceTypes } from '../../src/sources/index.ts'
 import { LocalReplays } from '../../src/replay/local-replays.ts'
 
 export const ACCOUNT_ID = '123456789012'
@@ -113,6 +114,7 @@ export class ApiUnderTest implements AsyncDisposable {
       region: 'us-east-1',
       configuration: { strictAws: false, objectStoreKind: 'folder', ...options.configuration },
       destinations: destinationTypes,
+      sources: sourceTypes,
       registry,
       intake,
       store,
@@ -136,6 +138,7 @@ export class ApiUnderTest implements AsyncDisposable {
       },
       checkProcessing: () => Promise.resolve(),
       functionReports,
+      sourceReports: { report: () => undefined },
       buffers: new BufferPool(),
       dataKeys: options.encryptionKey === false ? undefined : keyRing,
       clock,

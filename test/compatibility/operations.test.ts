@@ -144,27 +144,6 @@ test.for<[string, string, JsonObject]>([
   )
 })
 
-test.for([
-  [{ DeliveryStreamType: 'MSKAsSource' }, /^Only DirectPut delivery streams are supported/],
-  [
-    {
-      KinesisStreamSourceConfiguration: {
-        KinesisStreamARN: 'arn:aws:kinesis:us-east-1:123456789012:stream/s',
-        RoleARN: ROLE_ARN,
-      },
-    },
-    /^KinesisStreamSourceConfiguration is not supported/,
-  ],
-] as const)(
-  'CreateDeliveryStream refuses a source that is not built: %j',
-  async ([more, words]) => {
-    await using api = await ApiUnderTest.open()
-    expect(await api.refusal('CreateDeliveryStream', createInput('logs', more))).toEqual(
-      invalid(expect.stringMatching(words)),
-    )
-  },
-)
-
 test('the throughput that a creator expects is checked and told back', async () => {
   await using api = await ApiUnderTest.open()
   const withHint = (ThroughputHintInMBs: number) =>

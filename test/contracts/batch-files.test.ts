@@ -8,6 +8,7 @@ import { nodeFileSystem } from '../../src/embedded/node-file-system.ts'
 import { StagedBytes } from '../../src/embedded/staged-bytes.ts'
 import { batchEncryptionContract } from './batch-encryption.ts'
 import { batchImportContract } from './batch-import.ts'
+import { batchPositionsContract } from './batch-positions.ts'
 import { batchStagingContract } from './batch-staging.ts'
 import { batchStoreContract } from './batch-store.ts'
 import type { StoreSetting, StoreUnderTest } from './batch-store.ts'
@@ -16,6 +17,7 @@ batchStoreContract('batch files', openNew)
 batchEncryptionContract('batch files', openNew)
 batchImportContract('batch files', openNew)
 batchStagingContract('batch files', openNew)
+batchPositionsContract('batch files', openNew)
 
 async function openNew(setting: StoreSetting): Promise<StoreUnderTest> {
   return openIn(await mkdtemp(join(tmpdir(), 'standpipe-store-')), setting)

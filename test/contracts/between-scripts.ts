@@ -23,6 +23,14 @@ export function failing(script: string, count: number) {
   })
 }
 
+/** Each script is run twice, as when an answer is lost; the second answer counts. */
+export function runningTwice() {
+  return between(async (_name, run) => {
+    await run()
+    return run()
+  })
+}
+
 /** Puts itself between a store and its scripts. */
 export function between(answer: (name: string, run: () => Promise<unknown>) => Promise<unknown>) {
   return (scripts: ScriptRunner): ScriptRunner => ({

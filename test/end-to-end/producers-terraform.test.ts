@@ -37,6 +37,8 @@ describe.each(installed)('through $name', ({ name, open }) => {
     if (open === undefined) return
     service = await Service.start({
       environment: {
+        // Nothing of what sources would read is there.
+        STANDPIPE_KINESIS_ENDPOINT: 'http://127.0.0.1:1',
         STANDPIPE_ACCESS_KEYS: `${KEY.accessKeyId}:${KEY.secretAccessKey}`,
         STANDPIPE_SSE_KEY: Buffer.alloc(32, 7).toString('base64'),
       },
@@ -116,6 +118,41 @@ describe.each(installed)('through $name', ({ name, open }) => {
     const Record = { Data: 'put after apply' }
     await caller.call('PutRecord', { DeliveryStreamName: 'records', Record })
     expect(await delivered(service, 'records', 'put after apply')).toBe('put after apply')
+  })
+
+  test.runIf(present).for<[string, JsonObject]>([
+    [
+      'Kinesis',
+      {
+        kinesis_source_configuration: {
+          kinesis_stream_arn: 'arn:aws:kinesis:us-east-1:000000000000:stream/clicks',
+          ...ROLE,
+        },
+      },
+    ],
+    [
+      'MSK',
+      {
+        msk_source_configuration: {
+          msk_cluster_arn: 'arn:aws:kafka:us-east-1:000000000000:cluster/events/7e0a-1',
+          topic_name: 'clicks',
+          authentication_configuration: { connectivity: 'PUBLIC', ...ROLE },
+        },
+      },
+    ],
+  ])('%s as the source', async ([, source]) => {
+    const stream = new TerraformStream(caller, 'reading', extendedS3Block)
+    const attributes = extendedS3({ ...ROLE, ...bucket('reading'), buffering_interval: 60 })
+    await stream.apply({ attributes, source })
+    expect(await stream.plan({ attributes, source })).toEqual([])
+    const changed = { attributes: { ...attributes, prefix: 'read/' }, source, tags: { a: 'b' } }
+    expect(await stream.plan(changed)).toEqual(['prefix', 'tags'])
+    await stream.apply(changed)
+    expect(await stream.plan(changed)).toEqual([])
+    expect(await stream.plan({ attributes: changed.attributes, tags: changed.tags })).toEqual([
+      'source',
+    ])
+    await stream.destroy()
   })
 
   test.runIf(present)(

@@ -4,7 +4,7 @@ import type { ProcessingRecord } from '../../src/processor.ts'
 import { lambda } from '../../src/processors/lambda/lambda.ts'
 import type { LambdaOptions } from '../../src/processors/lambda/lambda.ts'
 import { runProcessor } from './processing.ts'
-import type { ProcessorRun } from './processing.ts'
+import type { ProcessorRun, RunOptions } from './processing.ts'
 import { ScriptedFunctions } from './scripted-functions.ts'
 import type { Script } from './scripted-functions.ts'
 
@@ -31,7 +31,11 @@ export interface LambdaRun extends ProcessorRun {
 export async function runLambda(
   script: Script,
   records: Parameters<typeof runProcessor>[1],
-  { groupSize = 2, ...options }: Partial<LambdaOptions> & { readonly groupSize?: number } = {},
+  {
+    groupSize = 2,
+    stream = {},
+    ...options
+  }: Partial<LambdaOptions> & Pick<RunOptions, 'groupSize' | 'stream'> = {},
 ): Promise<LambdaRun> {
   const functions = new ScriptedFunctions(script)
   const processor = lambda({
@@ -42,7 +46,7 @@ export async function runLambda(
     clock: quickClock(),
     ...options,
   })
-  return { functions, ...(await runProcessor(processor, records, { groupSize })) }
+  return { functions, ...(await runProcessor(processor, records, { groupSize, stream })) }
 }
 
 export function texts(records: readonly ProcessingRecord[]): readonly string[] {

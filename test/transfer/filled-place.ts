@@ -1,9 +1,10 @@
 /** A place with something of everything that there is to move, and what there is to see of it. */
 import { systemClock } from '../../src/base/clock.ts'
 import { BatchIds } from '../../src/batch.ts'
-import type { SealedBatch } from '../../src/batch.ts'
+import type { BatchId, SealedBatch } from '../../src/batch.ts'
 import type { AppendTarget } from '../../src/batch-store.ts'
-import { chunkOf, recordsOf } from '../../src/chunk.ts'
+import type { ChunkOrigin, PartitionPosition } from '../../src/chunk-origin.ts'
+import { chunkMetadata, chunkOf, recordsOf, withMetadata } from '../../src/chunk.ts'
 import type { DeliveryStream } from '../../src/delivery-stream.ts'
 import { LocalKeyRing } from '../../src/embedded/local-key-ring.ts'
 import type { Manifest } from '../../src/manifest.ts'
@@ -18,6 +19,7 @@ const ids = new BatchIds(systemClock)
 export interface Filled {
   readonly plain: DeliveryStream
   readonly encrypted: DeliveryStream
+  /** Of a source that is read in part. */
   readonly paused: DeliveryStream
   /** Of `plain`, in the order of their births: pending, frozen, staged. */
   readonly batches: readonly [SealedBatch, SealedBatch, SealedBatch]
@@ -26,7 +28,11 @@ export interface Filled {
 export async function fill(place: TransferPlace): Promise<Filled> {
   const dataKey = LocalKeyRing.fromSetting(SSE_KEY, systemClock).makeDataKey()
   const plain = makeStream('plain')
-  const paused = makeStream('paused', { paused: true })
+  const paused = makeStream('paused', {
+    paused: true,
+    type: 'KinesisStreamAsSource',
+    source: { KinesisStreamARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/größe' },
+  })
   const encrypted = makeStream('encrypted', {
     encryption: {
       status: 'ENABLED',
@@ -53,7 +59,7 @@ export async function fill(place: TransferPlace): Promise<Filled> {
   const secret = await seal(place, { ...targetOf(encrypted), dataKey }, [['secret 1', 'secret 2']])
   const secretWriter = await place.store.stage(secret)
   await secretWriter.finish(Buffer.from('staged secret'))
-  await seal(place, targetOf(paused), [['waits']])
+  await readSource(place, targetOf(paused))
 
   const receipts = Array.from({ length: 120 }, (_, order) => receiptOf(plain, order))
   await Promise.all(receipts.map((receipt) => place.catalog.recordReceipt(receipt)))
@@ -71,6 +77,7 @@ export async function contentsOf(place: TransferPlace) {
     streams.map(async (stream) => ({
       stream,
       books: await place.catalog.books(stream.streamId),
+      positions: byPartition(await place.store.positions(stream.streamId)),
       receipts: await gathered(place.catalogTransfer.receipts(stream.streamId)),
       replays: await gathered(place.catalogTransfer.replays(stream.streamId)),
     })),
@@ -90,7 +97,8 @@ async function batchContents({ store }: TransferPlace, batch: SealedBatch) {
   const chunks = []
   for await (const chunk of store.read(batch)) {
     const { arrivalMs, firstOrdinal } = chunk
-    chunks.push({ arrivalMs, firstOrdinal, records: [...recordsOf(chunk)].map(String) })
+    const records = [...recordsOf(chunk)].map(String)
+    chunks.push({ arrivalMs, firstOrdinal, records, metadata: chunkMetadata(chunk) })
   }
   const found = await store.staged(batch)
   const staged = found && {
@@ -101,6 +109,26 @@ async function batchContents({ store }: TransferPlace, batch: SealedBatch) {
   }
   await found?.close()
   return { ...facts, chunks, manifest: await store.manifest(batch), staged }
+}
+
+/** What was read of a source, told of as it is; and a request that is known, as it is of today. */
+async function readSource(place: TransferPlace, target: AppendTarget): Promise<void> {
+  const append = (record: string, arrivalMs: number, origin: ChunkOrigin) => {
+    const chunk = withMetadata(chunkOf([Buffer.from(record)], arrivalMs), [{ größe: record }])
+    return place.store.append(target, { ...chunk, origin })
+  }
+  await append('read', NOW_MS, { partition: 'shard 0', sequence: 1, position: '49' })
+  await append('read, too', NOW_MS, { partition: 'shard 0', sequence: 2, position: '50' })
+  await append('read', NOW_MS + 0.5, { partition: 'shard 1', sequence: 1, position: 'größe' })
+  const request = { partition: 'request', sequence: 1, position: '', passing: true } as const
+  const { batchId } = await append('asked', systemClock.nowMs(), request)
+  await sealOpen(place, target.streamId, batchId)
+}
+
+/** Of the paused stream's source more is read than was when the place was filled. */
+export function readOn({ store }: TransferPlace, { paused }: Filled): Promise<void> {
+  const position = { partition: 'shard 0', sequence: 3, position: '51', atMs: NOW_MS }
+  return store.restorePositions(paused.streamId, [position])
 }
 
 /** Delivers a batch, as far as the place can tell. */
@@ -118,7 +146,7 @@ export async function deliver(place: TransferPlace, batch: SealedBatch): Promise
 
 /** Seals a batch of these records, each list a chunk. */
 export async function seal(
-  { store, catalog }: TransferPlace,
+  place: TransferPlace,
   target: AppendTarget,
   chunks: readonly (readonly string[])[],
 ): Promise<SealedBatch> {
@@ -128,9 +156,17 @@ export async function seal(
       records.map((record) => Buffer.from(record)),
       NOW_MS + index + 0.5,
     )
-    batchId = (await store.append(target, chunk)).batchId
+    batchId = (await place.store.append(target, chunk)).batchId
   }
-  await store.seal(target.streamId, 'flush')
+  return sealOpen(place, target.streamId, batchId)
+}
+
+async function sealOpen(
+  { store, catalog }: TransferPlace,
+  streamId: string,
+  batchId: BatchId,
+): Promise<SealedBatch> {
+  await store.seal(streamId, 'flush')
   for await (const batch of store.list()) {
     if (batch.batchId !== batchId) continue
     await catalog.recordSealed(batch)
@@ -218,4 +254,9 @@ async function gathered<Item extends { readonly batchId: string }>(
   const items: Item[] = []
   for await (const page of pages) items.push(...page)
   return items.toSorted((one, other) => (one.batchId < other.batchId ? -1 : 1))
+}
+
+/** Their order is not for anybody to rely on. */
+function byPartition(positions: readonly PartitionPosition[]): PartitionPosition[] {
+  return positions.toSorted((one, other) => (one.partition < other.partition ? -1 : 1))
 }

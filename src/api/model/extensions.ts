@@ -19,6 +19,11 @@ const MONGODB_MEMBERS = {
   SecretsManagerConfiguration: 'SecretsManagerConfiguration',
 }
 
+const STARTING_MEMBERS = {
+  StartingPosition: 'SourceStartingPosition',
+  StartingTimestamp: 'ReadFromTimestamp',
+}
+
 /** Structures that AWS has not. */
 export const NEW_STRUCTURES: Readonly<Record<string, StructureExtension>> = {
   MongoDBDestinationConfiguration: {
@@ -29,16 +34,48 @@ export const NEW_STRUCTURES: Readonly<Record<string, StructureExtension>> = {
     required: [],
     members: { ...MONGODB_MEMBERS, S3Update: 'S3DestinationUpdate' },
   },
+  RedisStreamSourceConfiguration: {
+    required: ['RedisUrl', 'StreamKeys'],
+    members: {
+      RedisUrl: 'RedisUrl',
+      StreamKeys: 'RedisStreamKeyList',
+      ConsumerGroup: 'RedisConsumerGroup',
+      RecordFormat: 'RedisRecordFormat',
+      ...STARTING_MEMBERS,
+    },
+  },
 }
 
 /** Members that AWS's structures have not. */
 export const NEW_MEMBERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  CreateDeliveryStreamInput: { MongoDBDestinationConfiguration: 'MongoDBDestinationConfiguration' },
+  CreateDeliveryStreamInput: {
+    MongoDBDestinationConfiguration: 'MongoDBDestinationConfiguration',
+    RedisStreamSourceConfiguration: 'RedisStreamSourceConfiguration',
+  },
+  KinesisStreamSourceConfiguration: {
+    EnhancedFanOutConsumerName: 'KinesisConsumerName',
+    ...STARTING_MEMBERS,
+  },
   UpdateDestinationInput: { MongoDBDestinationUpdate: 'MongoDBDestinationUpdate' },
 }
 
 /** The names' rules are the server's. */
 export const NEW_SCALARS = {
+  SourceStartingPosition: { type: 'string', enum: ['LATEST', 'TRIM_HORIZON', 'AT_TIMESTAMP'] },
+  KinesisConsumerName: { type: 'string', min: 1, max: 128, pattern: '[a-zA-Z0-9_.-]+' },
+  // It has no place for a password either.
+  RedisUrl: {
+    type: 'string',
+    min: 1,
+    max: 2048,
+    pattern: String.raw`rediss?://\S+`,
+    sensitive: true,
+  },
+  RedisStreamKeyList: { type: 'list', min: 1, max: 100, member: 'RedisStreamKey' },
+  // It is the name of a partition (chunk-origin.ts).
+  RedisStreamKey: { type: 'string', min: 1, max: 512 },
+  RedisConsumerGroup: { type: 'string', min: 1, max: 512 },
+  RedisRecordFormat: { type: 'string', enum: ['VALUE', 'JSON'] },
   // It has no place for a password, but somebody may put one there.
   MongoDBConnectionString: {
     type: 'string',

@@ -1,18 +1,16 @@
-import { strict as assert } from 'node:assert'
-import { isJsonObject } from '../../base/json.ts'
-import type { JsonObject } from '../../base/json.ts'
+import type { Json, JsonObject } from '../../base/json.ts'
 import { CatalogConflict } from '../../catalog.ts'
-import type { DeliveryStream } from '../../delivery-stream.ts'
+import type { DeliveryStream, DeliveryStreamType, StreamEncryption } from '../../delivery-stream.ts'
 import type { ApiContext } from '../context.ts'
-import { ApiError, invalidArgument } from '../exceptions.ts'
+import { ApiError } from '../exceptions.ts'
 import type { Operation } from '../operation.ts'
 import { streamArn } from '../stream-arn.ts'
 import { chooseDestination, newDestination, requireProcessing } from './destination-choice.ts'
-import { keyChoiceOf, newEncryption, NOT_ENCRYPTED } from './encryption.ts'
+import { keyChoiceOf, newEncryption, NOT_ENCRYPTED, requireEncryptable } from './encryption.ts'
 import { streamNameOf } from './input-members.ts'
+import { chooseSource, newSource, throughputHintOf } from './source-choice.ts'
 import { mergeTags, tagsOf } from './tags.ts'
 
-const DIRECT_PUT_SOURCE = 'DirectPutSourceConfiguration'
 /** AWS's quota in its large regions. */
 const STREAM_COUNT_MAX = 5_000
 
@@ -45,53 +43,40 @@ export async function createStream(
 }
 
 function newStream(input: JsonObject, context: ApiContext): DeliveryStream {
-  requireDirectPut(input)
   const { clock } = context
   const name = streamNameOf(input)
+  const createdAtMs = clock.nowMs()
+  const sourceChoice = chooseSource(input, context)
+  const type = sourceChoice?.type.name ?? 'DirectPut'
+  const source = sourceChoice && newSource(sourceChoice, createdAtMs, context)
   const choice = chooseDestination(input, context)
   const hint = throughputHintOf(input)
-  const encryptionInput = input['DeliveryStreamEncryptionConfigurationInput']
   return {
     streamId: clock.randomBytes(16).toString('hex'),
     name,
     arn: streamArn(name, context),
     status: 'ACTIVE',
-    type: 'DirectPut',
-    createdAtMs: clock.nowMs(),
+    type,
+    createdAtMs,
+    ...(source === undefined ? {} : { source }),
     ...(hint === undefined ? {} : { throughputHintInMBs: hint }),
     versionId: 1,
     revision: 1,
-    tags: mergeTags([], tagsOf(input['Tags'])),
-    encryption:
-      encryptionInput === undefined
-        ? NOT_ENCRYPTED
-        : newEncryption(keyChoiceOf(encryptionInput), context),
+    tags: mergeTags({ type, tags: [] }, tagsOf(input['Tags'])),
+    encryption: encryptionOf(type, input['DeliveryStreamEncryptionConfigurationInput'], context),
     destinationType: choice.type.name,
     destination: newDestination(choice, context),
   }
 }
 
-/** @throws ApiError InvalidArgumentException for the sources that aren't built */
-export function requireDirectPut(input: JsonObject): void {
-  const type = input['DeliveryStreamType'] ?? 'DirectPut'
-  if (type !== 'DirectPut') {
-    throw invalidArgument(
-      'Only DirectPut delivery streams are supported by this version of Standpipe',
-    )
-  }
-  const source = Object.keys(input).find((member) => member.endsWith('SourceConfiguration'))
-  if (source !== undefined && source !== DIRECT_PUT_SOURCE) {
-    throw invalidArgument(`${source} is not supported by this version of Standpipe`)
-  }
-}
-
-/** Between 1 and 100 by the model. */
-export function throughputHintOf(input: JsonObject): number | undefined {
-  const source = input[DIRECT_PUT_SOURCE]
-  if (!isJsonObject(source)) return undefined
-  const hint = source['ThroughputHintInMBs']
-  assert(typeof hint === 'number', 'the model requires it')
-  return hint
+function encryptionOf(
+  type: DeliveryStreamType,
+  input: Json | undefined,
+  context: ApiContext,
+): StreamEncryption {
+  if (input === undefined) return NOT_ENCRYPTED
+  requireEncryptable({ type })
+  return newEncryption(keyChoiceOf(input), context)
 }
 
 function alreadyExists(name: string, accountId: string): ApiError {

@@ -5,6 +5,7 @@
  *
  * A declaration is the whole truth about the destination, and about tags, encryption and the hint of
  * its throughput where it mentions them: what it does not mention is left as API clients have set it.
+ * The source must be the one that the stream has.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { isJsonObject } from '../../base/json.ts'
@@ -12,11 +13,13 @@ import type { Json, JsonObject } from '../../base/json.ts'
 import type { DeliveryStream } from '../../delivery-stream.ts'
 import type { ApiContext } from '../context.ts'
 import { invalidArgument } from '../exceptions.ts'
+import { instantOf } from '../iso-8601.ts'
 import { validateInput } from '../validation.ts'
-import { createStream, requireDirectPut, throughputHintOf } from './create-delivery-stream.ts'
+import { createStream } from './create-delivery-stream.ts'
 import { chooseDestination, newDestination, requireSameType } from './destination-choice.ts'
-import { keyChoiceOf, startEncryption } from './encryption.ts'
+import { keyChoiceOf, requireEncryptable, startEncryption } from './encryption.ts'
 import { streamNameOf } from './input-members.ts'
+import { chooseSource, requireSameSource, throughputHintOf } from './source-choice.ts'
 import { mergeTags, tagsOf } from './tags.ts'
 import { changeDestination, sealIfUpdated, withDestination } from './update-destination.ts'
 
@@ -40,12 +43,17 @@ async function updateStream(
   input: JsonObject,
   context: ApiContext,
 ): Promise<'updated' | 'unchanged'> {
-  requireDirectPut(input)
+  requireSameSource(before, chooseSource(input, context), context)
+  const encryptionInput = input['DeliveryStreamEncryptionConfigurationInput']
+  if (encryptionInput !== undefined) requireEncryptable(before)
   const choice = chooseDestination(input, context)
   requireSameType(before, choice.type)
   const destination = newDestination(choice, context)
   const hint = throughputHintOf(input)
-  const tags = input['Tags'] === undefined ? undefined : mergeTags([], tagsOf(input['Tags']))
+  const tags =
+    input['Tags'] === undefined
+      ? undefined
+      : mergeTags({ type: before.type, tags: [] }, tagsOf(input['Tags']))
   const after = await changeDestination(context, before.name, (current) => {
     const updated = withDestination(current, destination, context)
     const declared = {
@@ -56,11 +64,7 @@ async function updateStream(
     return isDeepStrictEqual(declared, current) ? current : declared
   })
   await sealIfUpdated(after, before.versionId, context)
-  const encrypted = await encrypt(
-    after,
-    input['DeliveryStreamEncryptionConfigurationInput'],
-    context,
-  )
+  const encrypted = await encrypt(after, encryptionInput, context)
   return encrypted || after.revision !== before.revision ? 'updated' : 'unchanged'
 }
 
@@ -83,11 +87,25 @@ function checked(properties: JsonObject, { configuration }: ApiContext): JsonObj
   // Unlike a request, a declaration may say that there are no tags.
   const { Tags, ...others } = properties
   const isUntagged = Array.isArray(Tags) && Tags.length === 0
-  const declared = isUntagged ? others : properties
+  const declared = withSeconds(isUntagged ? others : properties)
   const input = validateInput('CreateDeliveryStream', declared, configuration)
   const unknown = unknownMember(declared, input, '')
   if (unknown !== undefined) throw invalidArgument(`Unknown property ${unknown}`)
   return isUntagged ? { ...input, Tags } : input
+}
+
+/** CloudFormation has times as text, in requests they are seconds since the epoch. */
+function withSeconds(properties: JsonObject): JsonObject {
+  const members = Object.entries(properties).map(([member, value]) => {
+    if (!member.endsWith('SourceConfiguration') || !isJsonObject(value)) return [member, value]
+    const source = Object.entries(value).map(([name, time]) => {
+      const timeMs =
+        name.endsWith('Timestamp') && typeof time === 'string' ? instantOf(time) : undefined
+      return [name, timeMs === undefined ? time : timeMs / 1_000]
+    })
+    return [member, Object.fromEntries(source) as JsonObject]
+  })
+  return Object.fromEntries(members) as JsonObject
 }
 
 /** The first member that the check did not let through. Null is absent, not unknown. */

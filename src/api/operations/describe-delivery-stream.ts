@@ -4,6 +4,7 @@ import type { ApiContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import { destinationTypeOf } from './destination-choice.ts'
 import { streamNameOf } from './input-members.ts'
+import { describeSource } from './source-choice.ts'
 import { existingStream } from './stream-lookup.ts'
 
 /** The id of the one destination that a stream has. */
@@ -17,6 +18,7 @@ export const describeDeliveryStream: Operation = async (input, context) => {
 
 function describeStream(stream: DeliveryStream, context: ApiContext): JsonObject {
   const destination = destinationTypeOf(stream, context).describe(stream.destination)
+  const source = describeSource(stream, context)
   return {
     DeliveryStreamName: stream.name,
     DeliveryStreamARN: stream.arn,
@@ -28,13 +30,7 @@ function describeStream(stream: DeliveryStream, context: ApiContext): JsonObject
     ...(stream.updatedAtMs === undefined
       ? {}
       : { LastUpdateTimestamp: stream.updatedAtMs / 1_000 }),
-    ...(stream.throughputHintInMBs === undefined
-      ? {}
-      : {
-          Source: {
-            DirectPutSourceDescription: { ThroughputHintInMBs: stream.throughputHintInMBs },
-          },
-        }),
+    ...(source === undefined ? {} : { Source: source }),
     Destinations: [{ DestinationId: DESTINATION_ID, ...destination }],
     HasMoreDestinations: false,
   }

@@ -3,10 +3,10 @@ import { strict as assert } from 'node:assert'
 import { isJsonObject } from '../../base/json.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { DeliveryStream } from '../../delivery-stream.ts'
-import { ConfigurationError } from '../../destination.ts'
 import type { DestinationType } from '../../destination.ts'
 import type { ApiContext } from '../context.ts'
-import { ApiError, invalidArgument } from '../exceptions.ts'
+import { invalidArgument } from '../exceptions.ts'
+import { answerFor, asAnswer } from './configuration-answer.ts'
 
 /** Destinations of AWS that are not going to be built, by what their members begin with. */
 const NOT_DELIVERED_TO: readonly (readonly [prefix: string, name: string])[] = [
@@ -110,17 +110,4 @@ export function destinationTypeOf(stream: DeliveryStream, context: ApiContext): 
   const type = context.destinations.get(stream.destinationType)
   assert(type !== undefined, `the stream's destination type ${stream.destinationType} is known`)
   return type
-}
-
-function answerFor<Result>(configure: () => Result): Result {
-  try {
-    return configure()
-  } catch (error) {
-    throw asAnswer(error)
-  }
-}
-
-function asAnswer(error: unknown): unknown {
-  if (!(error instanceof ConfigurationError)) return error
-  return new ApiError('InvalidArgumentException', error.message, { cause: error })
 }

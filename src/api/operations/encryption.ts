@@ -8,7 +8,7 @@ import type { Json } from '../../base/json.ts'
 import type { DeliveryStream, StreamEncryption } from '../../delivery-stream.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError, invalidArgument, keyNotFound } from '../exceptions.ts'
-import { changeActiveStream } from './stream-lookup.ts'
+import { changeActiveStream, existingStream } from './stream-lookup.ts'
 
 export const NOT_ENCRYPTED: StreamEncryption = { status: 'DISABLED' }
 
@@ -47,16 +47,26 @@ export function newEncryption(choice: KeyChoice, { dataKeys }: ApiContext): Stre
   return { ...choice, status: 'ENABLED', wrappedDataKey: dataKeys.makeDataKey().wrapped }
 }
 
+/** @throws ApiError InvalidArgumentException, in AWS's words, for a stream that reads a source */
+export function requireEncryptable({ type }: Pick<DeliveryStream, 'type'>): void {
+  if (type === 'DirectPut') return
+  throw invalidArgument(
+    'Server side encryption from firehose is only allowed for direct put delivery streams and ' +
+      'database as a source delivery streams',
+  )
+}
+
 /**
  * Encrypts the stream from here on, under a new key if it was encrypted before.
  * @throws ApiError
  */
-export function startEncryption(
+export async function startEncryption(
   context: ApiContext,
   streamName: string,
   choice: KeyChoice,
 ): Promise<void> {
-  return changeEncryption(context, streamName, newEncryption(choice, context))
+  requireEncryptable(existingStream(context, streamName))
+  await changeEncryption(context, streamName, newEncryption(choice, context))
 }
 
 /** @throws ApiError */

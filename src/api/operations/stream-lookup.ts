@@ -2,7 +2,7 @@
 import { CatalogConflict } from '../../catalog.ts'
 import type { DeliveryStream } from '../../delivery-stream.ts'
 import type { ApiContext } from '../context.ts'
-import { ApiError, streamNotFound } from '../exceptions.ts'
+import { ApiError, invalidArgument, streamNotFound } from '../exceptions.ts'
 
 /** @throws ApiError ResourceNotFoundException */
 export function existingStream(context: ApiContext, name: string): DeliveryStream {
@@ -19,6 +19,16 @@ export function activeStream(context: ApiContext, name: string): DeliveryStream 
   const stream = existingStream(context, name)
   if (stream.status !== 'ACTIVE') throw streamNotFound(name, context.accountId)
   return stream
+}
+
+/**
+ * As activeStream, for puts: what reads a source takes none.
+ * @throws ApiError ResourceNotFoundException or InvalidArgumentException
+ */
+export function directPutStream(context: ApiContext, name: string): DeliveryStream {
+  const stream = activeStream(context, name)
+  if (stream.type === 'DirectPut') return stream
+  throw invalidArgument(`This operation is not permitted on ${stream.type} delivery stream type.`)
 }
 
 /**

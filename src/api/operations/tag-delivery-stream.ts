@@ -8,7 +8,7 @@ export const tagDeliveryStream: Operation = async (input, context) => {
   const added = tagsOf(input['Tags'])
   await changeActiveStream(context, streamNameOf(input), (current) => ({
     ...current,
-    tags: mergeTags(current.tags, added),
+    tags: mergeTags(current, added),
   }))
   return {}
 }

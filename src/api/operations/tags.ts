@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { isJsonObject } from '../../base/json.ts'
 import type { Json } from '../../base/json.ts'
-import type { Tag } from '../../delivery-stream.ts'
+import type { DeliveryStream, Tag } from '../../delivery-stream.ts'
 import { LANE_COUNT_MAX, LANES_TAG, RETENTION_TAG } from '../../delivery-stream.ts'
 import { ApiError, invalidArgument } from '../exceptions.ts'
 
@@ -27,10 +27,16 @@ function tagOf(value: Json): Tag {
   return typeof Value === 'string' ? { Key, Value } : { Key }
 }
 
-/** @throws ApiError LimitExceededException or InvalidArgumentException */
-export function mergeTags(current: readonly Tag[], added: readonly Tag[]): readonly Tag[] {
-  for (const tag of added) checkOwn(tag)
-  const byKey = new Map([...current, ...added].map((tag) => [tag.Key, tag]))
+/**
+ * The stream's tags with what is added.
+ * @throws ApiError LimitExceededException or InvalidArgumentException
+ */
+export function mergeTags(
+  { type, tags }: Pick<DeliveryStream, 'type' | 'tags'>,
+  added: readonly Tag[],
+): readonly Tag[] {
+  for (const tag of added) checkOwn(tag, type)
+  const byKey = new Map([...tags, ...added].map((tag) => [tag.Key, tag]))
   if (byKey.size > TAG_COUNT_MAX) {
     throw new ApiError(
       'LimitExceededException',
@@ -40,9 +46,14 @@ export function mergeTags(current: readonly Tag[], added: readonly Tag[]): reado
   return [...byKey.values()].toSorted((a, b) => (a.Key < b.Key ? -1 : 1))
 }
 
-function checkOwn({ Key, Value = '' }: Tag): void {
+function checkOwn({ Key, Value = '' }: Tag, type: DeliveryStream['type']): void {
   const own = OWN_TAGS.get(Key)
   if (own === undefined) return
+  if (Key === LANES_TAG && type !== 'DirectPut') {
+    throw invalidArgument(
+      `Tag ${Key} is for DirectPut only: how far a source is read is kept in one lane`,
+    )
+  }
   const { form, most, words } = own
   const number = form.test(Value) ? Number(Value) : Number.NaN
   if (number >= 1 && number <= most) return

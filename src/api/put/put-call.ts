@@ -4,11 +4,10 @@ import type { Chunk } from '../../batch.ts'
 import { AppendError, KeyUnavailable } from '../../batch-store.ts'
 import type { Appended } from '../../batch-store.ts'
 import type { PutObservation } from '../../base/metrics.ts'
-import type { DeliveryStream } from '../../delivery-stream.ts'
 import type { ApiContext } from '../context.ts'
 import { invalidArgument, keyNotFound, slowDown } from '../exceptions.ts'
 import type { PreparedCall } from '../operation.ts'
-import { activeStream } from '../operations/stream-lookup.ts'
+import { directPutStream } from '../operations/stream-lookup.ts'
 import type { PutOperationName } from './put-input.ts'
 import { BATCH_BYTES_MAX } from './put-limits.ts'
 import { parsePut } from './put-parser.ts'
@@ -58,8 +57,7 @@ export async function putChunk(
   chunk: Chunk,
   context: ApiContext,
 ): Promise<PutOutcome> {
-  const stream = activeStream(context, streamName)
-  requireDirectPut(stream)
+  const stream = directPutStream(context, streamName)
   const { clock, intake, metrics } = context
   const startedMs = clock.monotonicMs()
   const observe = (throttledCount: number) =>
@@ -82,9 +80,4 @@ export async function putChunk(
     observe(chunk.recordCount)
     throw slowDown({ cause: error })
   }
-}
-
-function requireDirectPut({ type }: DeliveryStream): void {
-  if (type === 'DirectPut') return
-  throw invalidArgument(`This operation is not permitted on ${type} delivery stream type.`)
 }

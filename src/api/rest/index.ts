@@ -1,6 +1,7 @@
 /** Standpipe's own routes, besides the Firehose API at `POST /`. */
 import type { Route } from '../operation.ts'
 import { explainRecord } from './explain.ts'
+import { firehoseEndpoint } from './firehose-endpoint.ts'
 import { listFunctions } from './functions.ts'
 import { health, healthLive, healthReady } from './health.ts'
 import { putRecords } from './put-records.ts'
@@ -14,6 +15,7 @@ export const healthRoutes: readonly Route[] = [health, healthLive, healthReady]
 
 export const routes: readonly Route[] = [
   putRecords,
+  firehoseEndpoint,
   explainRecord,
   listStreams,
   getStream,

@@ -14,7 +14,7 @@ import { encodeRecordId } from '../../record.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError, serializationError } from '../exceptions.ts'
 import type { Route, RouteRequest, RouteResponse } from '../operation.ts'
-import { activeStream } from '../operations/stream-lookup.ts'
+import { directPutStream } from '../operations/stream-lookup.ts'
 import { putChunk } from '../put/put-call.ts'
 import { BATCH_BYTES_MAX, BATCH_RECORD_COUNT_MAX } from '../put/put-limits.ts'
 import { splitRecords } from './record-splitting.ts'
@@ -39,7 +39,7 @@ export const putRecords: Route = {
   audited: false,
   async handle(request, context) {
     const streamName = parameterOf(request, 'name')
-    activeStream(context, streamName)
+    directPutStream(context, streamName)
     const coding = codingOf(request)
     using held = coding === 'identity' ? undefined : await contents.hold(CONTENT_BYTES_MAX)
     const content = await contentOf(request, coding)

@@ -5,6 +5,7 @@ import { ReplayRefused } from '../../replay.ts'
 import type { ReplayFormat, ReplayRequest, ReplayStatus } from '../../replay.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError, invalidArgument } from '../exceptions.ts'
+import { instantOf } from '../iso-8601.ts'
 import { parseJsonBody } from '../json-body.ts'
 import type { Route, RouteRequest } from '../operation.ts'
 import { activeStream, existingStream } from '../operations/stream-lookup.ts'
@@ -148,14 +149,12 @@ function formatOf(body: JsonObject): ReplayFormat | undefined {
   return format
 }
 
-const ISO_8601 = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/
-
 function timeOf(body: JsonObject, member: string): number | undefined {
   const value = own(body, member)
   if (value === undefined) return undefined
   if (typeof value === 'number' && value >= 0) return value * 1_000
-  const timeMs = typeof value === 'string' && ISO_8601.test(value) ? Date.parse(value) : Number.NaN
-  if (!Number.isNaN(timeMs)) return timeMs
+  const timeMs = typeof value === 'string' ? instantOf(value) : undefined
+  if (timeMs !== undefined) return timeMs
   throw invalidArgument(
     `Cannot use ${member}: must be a time such as 2026-11-21T10:00:00Z, or seconds since 1970`,
   )

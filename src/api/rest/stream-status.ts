@@ -4,6 +4,7 @@ import type { OpenBatch } from '../../batch-store.ts'
 import type { Failure, StreamQueueStatus } from '../../delivery-queue.ts'
 import { retentionMs } from '../../delivery-stream.ts'
 import type { DeliveryStream } from '../../delivery-stream.ts'
+import type { PartitionReport } from '../../source-reports.ts'
 import type { ApiContext } from '../context.ts'
 import type { Route } from '../operation.ts'
 import { existingStream } from '../operations/stream-lookup.ts'
@@ -59,6 +60,7 @@ async function statusOf(stream: DeliveryStream, context: ApiContext): Promise<Js
     ...(oldestArrivalMs === undefined ? {} : { OldestArrivalTimestamp: oldestArrivalMs / 1_000 }),
     Delivery: describeQueue(queue),
     ...(openBatch === undefined ? {} : { OpenBatch: describeOpenBatch(openBatch) }),
+    ...(stream.source === undefined ? {} : { Source: await describeSource(stream, context) }),
   }
 }
 
@@ -85,5 +87,44 @@ function describeOpenBatch({ batchId, recordCount, dataBytes, firstArrivalMs }: 
     RecordCount: recordCount,
     DataBytes: dataBytes,
     FirstArrivalTimestamp: firstArrivalMs / 1_000,
+  }
+}
+
+/** What this process reads of it, and how far the rest was read, by whomever. */
+async function describeSource(
+  { streamId }: DeliveryStream,
+  { sourceReports, store }: ApiContext,
+): Promise<JsonObject> {
+  const report = sourceReports.report(streamId)
+  const read = report?.partitions ?? []
+  const positions = (await store.positions(streamId)).filter(
+    ({ partition, passing }) =>
+      passing !== true && !read.some((other) => other.partition === partition),
+  )
+  const partitions = [...read, ...positions].toSorted((one, other) =>
+    one.partition < other.partition ? -1 : 1,
+  )
+  return {
+    State: report?.state ?? 'elsewhere',
+    Partitions: partitions.map(describePartition),
+    ...(report === undefined
+      ? {}
+      : {
+          ReadRecords: report.recordCount,
+          ReadBytes: report.dataBytes,
+          GapCount: report.gapCount,
+          LostRecordCount: report.lostCount,
+          ...describeFailure(report.lastFailure),
+        }),
+  }
+}
+
+function describePartition(report: PartitionReport): JsonObject {
+  return {
+    Partition: report.partition,
+    Position: report.position,
+    MillisBehindLatest: report.behindLatestMs,
+    LagRecordCount: report.lagCount,
+    ...describeFailure(report.failure),
   }
 }

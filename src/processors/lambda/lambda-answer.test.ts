@@ -10,13 +10,13 @@ const SENT = ['a', 'b', 'c'].map((recordId): TransformationRecord => ({
 }))
 
 function judged(records: unknown, sent = SENT): readonly Verdict[] {
-  return judge({ value: { records }, sizeBytes: 0 }, sent)
+  return judge({ value: { records }, sizeBytes: 0 }, { records: sent })
 }
 
 /** The error code and the message of an answer that is wrong as a whole. */
 function fault(value: unknown, sizeBytes = 0): string {
   try {
-    judge({ value, sizeBytes }, SENT)
+    judge({ value, sizeBytes }, { records: SENT })
   } catch (error) {
     return `${(error as { errorCode: string }).errorCode}: ${(error as Error).message}`
   }
@@ -51,6 +51,29 @@ test('a record is transformed, dropped or failed', () => {
       errorMessage: 'ProcessingFailed status set for record',
     },
   ])
+})
+
+test('data of what was read from Kafka comes back under either name, and the one changed counts', () => {
+  const sent = { recordId: 'a', approximateArrivalTimestamp: 0, data: 'QQ==' }
+  const judgedOne = (members: object, sourceMSKArn?: string): Verdict | undefined => {
+    const value = { records: [{ recordId: 'a', result: 'Ok', ...members }] }
+    const event = { records: [sent], ...(sourceMSKArn !== undefined && { sourceMSKArn }) }
+    return judge({ value, sizeBytes: 0 }, event)[0]
+  }
+  const given = (members: object): string => {
+    const verdict = judgedOne(members, 'arn')
+    return verdict?.kind === 'ok' ? verdict.data.toString() : 'not ok'
+  }
+  expect(given({ data: 'Qg==' })).toBe('B')
+  expect(given({ kafkaRecordValue: 'Qg==' })).toBe('B')
+  expect(given({ data: null, kafkaRecordValue: 'Qg==' })).toBe('B')
+  expect(given({ data: 'Qg==', kafkaRecordValue: null })).toBe('B')
+  expect(given({ data: 'Qg==', kafkaRecordValue: 'QQ==' })).toBe('B')
+  expect(given({ data: 'QQ==', kafkaRecordValue: 'Qg==' })).toBe('B')
+  expect(given({ data: 'Qw==', kafkaRecordValue: 'Qg==' })).toBe('B')
+  expect(given({ data: 'QQ==', kafkaRecordValue: 'QQ==' })).toBe('A')
+  // Of other streams' records that name says nothing.
+  expect(judgedOne({ data: 'QQ==', kafkaRecordValue: 'Qg==' })).toEqual(PASSED)
 })
 
 test('records may come back in any order', () => {

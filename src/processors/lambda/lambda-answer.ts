@@ -3,7 +3,8 @@
  *
  *   {"records": [{"recordId", "result": "Ok" | "Dropped" | "ProcessingFailed", "data", "metadata"?}]}
  *
- * Each record that was sent is to come back once, in any order. What is wrong with the answer as a
+ * Data of what was read from Kafka may come as `kafkaRecordValue`, as AWS has it. Each record that was
+ * sent is to come back once, in any order. What is wrong with the answer as a
  * whole fails all of the invocation's records:
  *
  * - Lambda.FunctionError: it is larger than Lambda lets through, has no list of records, a result that
@@ -20,7 +21,8 @@
 import { base64Room, writeBase64 } from '../../base/base64.ts'
 import { isJsonObject } from '../../base/json.ts'
 import type { JsonObject } from '../../base/json.ts'
-import type { FunctionAnswer, TransformationRecord } from '../../functions.ts'
+import { dataNames } from '../../functions.ts'
+import type { FunctionAnswer, TransformationEvent, TransformationRecord } from '../../functions.ts'
 import { PAYLOAD_BYTES_MAX } from './lambda-invocation.ts'
 
 /** What is to become of one record. */
@@ -64,7 +66,7 @@ export class MalformedAnswer extends Error {
  */
 export function judge(
   { value, sizeBytes }: FunctionAnswer,
-  sent: readonly TransformationRecord[],
+  event: Pick<TransformationEvent, 'sourceMSKArn' | 'records'>,
 ): readonly Verdict[] {
   if (sizeBytes > PAYLOAD_BYTES_MAX) {
     throw functionError(`The function returned ${sizeBytes} bytes, more than ${PAYLOAD_BYTES_MAX}`)
@@ -73,6 +75,8 @@ export function judge(
     throw functionError('The function did not return a list of records')
   }
   const returned: readonly unknown[] = value['records']
+  const { records: sent } = event
+  const hasTwoNames = dataNames(event).length > 1
   const indexes = new Map(sent.map((record, index) => [record.recordId, index]))
   const verdicts: Verdict[] = sent.map(() => MISSING)
   for (const record of returned) {
@@ -85,7 +89,8 @@ export function judge(
       const message = `The function returned the record ${recordId} more than once`
       throw new MalformedAnswer('Lambda.DuplicatedRecordId', message)
     }
-    verdicts[index] = verdictOf(recordId, record)
+    const data = hasTwoNames ? dataOfKafka(record, sent[index]) : record['data']
+    verdicts[index] = verdictOf(recordId, record, data)
   }
   if (returned.length > sent.length) {
     throw formError(`The function returned ${returned.length} records for ${sent.length}`)
@@ -93,7 +98,20 @@ export function judge(
   return verdicts
 }
 
-function verdictOf(recordId: string, { result, data, metadata }: JsonObject): Verdict {
+/**
+ * A function may give its record back with one of the two changed: what it left as it was does not
+ * count.
+ */
+function dataOfKafka(
+  { data, kafkaRecordValue }: JsonObject,
+  sent: TransformationRecord | undefined,
+): unknown {
+  if (kafkaRecordValue === undefined || kafkaRecordValue === null) return data
+  if (data === undefined || data === null) return kafkaRecordValue
+  return kafkaRecordValue === sent?.data ? data : kafkaRecordValue
+}
+
+function verdictOf(recordId: string, { result, metadata }: JsonObject, data: unknown): Verdict {
   switch (result) {
     case 'Ok': {
       const bytes = dataOf(data)

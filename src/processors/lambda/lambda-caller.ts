@@ -130,7 +130,7 @@ function failedAttempt(invocation: Invocation, { errorCode, message }: Invocatio
 
 function answeredAttempt(invocation: Invocation, answer: FunctionAnswer): Attempt {
   try {
-    const verdicts = judge(answer, invocation.event.records)
+    const verdicts = judge(answer, invocation.event)
     const { errorCode } = MISSING
     return { verdicts, ...(verdicts.includes(MISSING) && { errorCode }), retryable: false }
   } catch (error) {

@@ -5,7 +5,10 @@ import {
   PROCESSING_STREAM,
 } from '../../../test/fakes/processing.ts'
 import { capitals, eachRecord } from '../../../test/fakes/scripted-functions.ts'
+import type { JsonObject } from '../../base/json.ts'
+import type { DeliveryStream } from '../../delivery-stream.ts'
 import { InvocationError } from '../../functions.ts'
+import type { ProcessingRecord } from '../../processor.ts'
 
 /** What the JSON of a request has besides the data of its records. */
 function frameBytes(recordCount: number): number {
@@ -58,6 +61,85 @@ test("a request is AWS's, to the letter", async () => {
     'region',
     'records',
   ])
+})
+
+const KINESIS_METADATA = {
+  kinesisRecordMetadata: {
+    shardId: 'shardId-000000000000',
+    partitionKey: 'schlüssel',
+    sequenceNumber: '49',
+    subsequenceNumber: 0,
+    approximateArrivalTimestamp: 1_700_000_000_000,
+  },
+}
+const FROM_KINESIS: Partial<DeliveryStream> = {
+  type: 'KinesisStreamAsSource',
+  source: { KinesisStreamARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/in' },
+}
+const FROM_KAFKA: Partial<DeliveryStream> = {
+  type: 'MSKAsSource',
+  source: { MSKClusterARN: 'arn:aws:kafka:us-east-1:000000000000:cluster/c/1' },
+}
+
+function told(text: string, metadata: JsonObject): ProcessingRecord {
+  const data = Buffer.from(text)
+  return { ordinal: 0, arrivalMs: 1_700_000_000_000, data, original: data, metadata }
+}
+
+test('a request names the Kinesis stream, and says of each record where in it that was', async () => {
+  const { functions, out } = await runLambda(
+    eachRecord(capitals),
+    [told('one', KINESIS_METADATA)],
+    { stream: FROM_KINESIS },
+  )
+  expect(functions.events).toEqual([
+    {
+      invocationId: expect.any(String),
+      deliveryStreamArn: PROCESSING_STREAM.arn,
+      sourceKinesisStreamArn: FROM_KINESIS.source?.['KinesisStreamARN'],
+      region: 'us-east-1',
+      records: [
+        {
+          recordId: `${BATCH_ID}00000000`,
+          approximateArrivalTimestamp: 1_700_000_000_000,
+          data: 'b25l',
+          ...KINESIS_METADATA,
+        },
+      ],
+    },
+  ])
+  expect(texts(out)).toEqual(['ONE'])
+})
+
+test('a request names the MSK cluster, and has the data under both names', async () => {
+  const mskRecordMetadata = { offset: '7', partitionId: '1', approximateArrivalTimestamp: 5 }
+  const { functions, out } = await runLambda(
+    eachRecord(capitals),
+    [told('one', { mskRecordMetadata })],
+    { stream: FROM_KAFKA },
+  )
+  expect(functions.events).toMatchObject([
+    {
+      sourceMSKArn: FROM_KAFKA.source?.['MSKClusterARN'],
+      records: [{ data: 'b25l', kafkaRecordValue: 'b25l', mskRecordMetadata }],
+    },
+  ])
+  expect(texts(out)).toEqual(['ONE'])
+})
+
+test.each([
+  ['Kinesis', FROM_KINESIS, KINESIS_METADATA],
+  ['Kafka', FROM_KAFKA, { key: 'w6k=' }],
+] as const)('all that a request from %s says counts', async (_, stream, metadata) => {
+  const largest = (dataBytes: number): ProcessingRecord => told('x'.repeat(dataBytes), metadata)
+  const small = await runLambda(() => ({ records: [] }), [largest(0)], { stream })
+  const names = stream === FROM_KAFKA ? 2 : 1
+  const roomBytes = 6 * 1024 * 1024 - Buffer.byteLength(JSON.stringify(small.functions.events[0]))
+  const dataBytes = Math.floor(roomBytes / names / 4) * 3
+  const full = await runLambda(() => ({ records: [] }), [largest(dataBytes)], { stream })
+  expect(full.functions.events).toHaveLength(1)
+  const over = await runLambda(() => ({ records: [] }), [largest(dataBytes + 1)], { stream })
+  expect(over.functions.events).toHaveLength(0)
 })
 
 test('a request has an id of its own for each part of a record that was split', async () => {

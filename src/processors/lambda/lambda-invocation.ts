@@ -1,15 +1,21 @@
 /**
- * Which records go to a function together, and what they look like there (facts: Processing). An
- * invocation takes records, in their order, until one more would not fit:
+ * Which records go to a function together, and what they look like there (facts: Processing): what a
+ * source tells of a record stands beside its data. An invocation takes records, in their order, until
+ * one more would not fit:
  *
  * - the data come to no more than the processor's buffer size,
- * - the request's JSON, with the data in base64, is no larger than Lambda takes,
+ * - the request's JSON, with the data in base64 and all that is told of it, is no larger than Lambda
+ *   takes,
  * - there are no more than 10,000 records.
  *
  * The first record is taken whatever its size.
  */
+import { strict as assert } from 'node:assert'
 import { BufferPool } from '../../base/buffer-pool.ts'
 import { Copies } from '../../base/copies.ts'
+import type { JsonObject } from '../../base/json.ts'
+import type { DeliveryStream } from '../../delivery-stream.ts'
+import { dataNames } from '../../functions.ts'
 import type { TransformationEvent, TransformationRecord } from '../../functions.ts'
 import type { ProcessingJob, ProcessingRecord, Records } from '../../processor.ts'
 import { encodeRecordId } from '../../record.ts'
@@ -17,8 +23,8 @@ import { encodeRecordId } from '../../record.ts'
 /** What Lambda takes as a request, and as an answer. */
 export const PAYLOAD_BYTES_MAX = 6 * 1024 * 1024
 const RECORD_COUNT_MAX = 10_000
-/** What a record of the request has besides its values, with the comma to the next one. */
-const RECORD_FRAME_BYTES = '{"recordId":"","approximateArrivalTimestamp":,"data":""},'.length
+/** What a record of the request has besides its values and its data, with the comma to the next one. */
+const RECORD_FRAME_BYTES = '{"recordId":"","approximateArrivalTimestamp":},'.length
 const INVOCATION_ID_FRAME_BYTES = '"invocationId":"00000000-0000-4000-8000-000000000000",'.length
 
 type RepeatedEvent = Omit<TransformationEvent, 'invocationId'>
@@ -28,6 +34,7 @@ export class Invocation {
   readonly records: ProcessingRecord[] = []
   /** What all attempts have in common. */
   readonly event: RepeatedEvent
+  readonly #dataNames: readonly string[]
   readonly #request: TransformationRecord[] = []
   readonly #job: ProcessingJob
   readonly #bufferBytes: number
@@ -40,9 +47,11 @@ export class Invocation {
     const { arn } = job.stream
     this.event = {
       deliveryStreamArn: arn,
+      ...sourceOf(job.stream),
       region: arn.split(':')[3] ?? '',
       records: this.#request,
     }
+    this.#dataNames = dataNames(this.event)
     this.#job = job
     this.#bufferBytes = bufferBytes
     // Each record counts a comma, and the last one has none.
@@ -57,7 +66,7 @@ export class Invocation {
 
   /** Whether there was room. The record's memory is its owner's again. */
   take(record: ProcessingRecord): boolean {
-    const { arrivalMs, data } = record
+    const { arrivalMs, data, metadata } = record
     const recordId = recordIdOf(record, this.#job)
     const dataBytes = this.#dataBytes + data.byteLength
     const requestBytes =
@@ -65,7 +74,8 @@ export class Invocation {
       RECORD_FRAME_BYTES +
       recordId.length +
       String(arrivalMs).length +
-      Math.ceil(data.byteLength / 3) * 4
+      dataBytesOf(data, this.#dataNames) +
+      metadataBytesOf(metadata)
     const fits =
       dataBytes <= this.#bufferBytes &&
       requestBytes <= PAYLOAD_BYTES_MAX &&
@@ -73,7 +83,7 @@ export class Invocation {
     if (!fits && this.records.length > 0) return false
     const original = this.#copies.copy(record.original)
     const bytes = data === record.original ? original : this.#copies.copy(data)
-    this.#request.push(new SentRecord(recordId, arrivalMs, bytes))
+    this.#request.push(new SentRecord(recordId, arrivalMs, bytes, this.#dataNames, metadata))
     this.records.push({ ...record, data: bytes, original })
     this.#dataBytes = dataBytes
     this.#requestBytes = requestBytes
@@ -91,20 +101,31 @@ class SentRecord implements TransformationRecord {
   readonly recordId: string
   readonly approximateArrivalTimestamp: number
   readonly bytes: Buffer
+  readonly #dataNames: readonly string[]
 
-  constructor(recordId: string, arrivalMs: number, bytes: Buffer) {
+  constructor(
+    recordId: string,
+    arrivalMs: number,
+    bytes: Buffer,
+    names: readonly string[],
+    metadata: JsonObject | undefined,
+  ) {
     this.recordId = recordId
     this.approximateArrivalTimestamp = arrivalMs
     this.bytes = bytes
+    this.#dataNames = names
+    if (metadata !== undefined) Object.assign(this, metadata)
   }
 
   get data(): string {
     return this.bytes.toString('base64')
   }
 
-  toJSON(): TransformationRecord {
-    const { recordId, approximateArrivalTimestamp, data } = this
-    return { recordId, approximateArrivalTimestamp, data }
+  toJSON(): object {
+    const { bytes, ...members } = this
+    const data = bytes.toString('base64')
+    for (const name of this.#dataNames) Object.assign(members, { [name]: data })
+    return members
   }
 }
 
@@ -124,6 +145,29 @@ export async function* gatherInvocations(
     }
   }
   if (invocation.records.length > 0) yield invocation
+}
+
+/** What the stream reads, as AWS tells of it. */
+function sourceOf({ type, source }: DeliveryStream): Partial<RepeatedEvent> {
+  const arn = (member: string): string => {
+    const value = source?.[member]
+    assert(typeof value === 'string', `a source of type ${type} has a ${member}`)
+    return value
+  }
+  if (type === 'KinesisStreamAsSource') return { sourceKinesisStreamArn: arn('KinesisStreamARN') }
+  if (type === 'MSKAsSource') return { sourceMSKArn: arn('MSKClusterARN') }
+  return {}
+}
+
+/** With the comma before each. */
+function dataBytesOf({ byteLength }: Buffer, names: readonly string[]): number {
+  const base64Bytes = Math.ceil(byteLength / 3) * 4
+  return names.reduce((sum, name) => sum + `,"${name}":""`.length + base64Bytes, 0)
+}
+
+/** Braces go, and a comma comes. */
+function metadataBytesOf(metadata: JsonObject | undefined): number {
+  return metadata === undefined ? 0 : Buffer.byteLength(JSON.stringify(metadata)) - 1
 }
 
 /** Stable, whatever the attempt; where a record was split, its parts have ids of their own. */

@@ -15,7 +15,8 @@
  *                      3 data, bytes, required
  *                      4 tags, bytes, repeated
  *
- * Fields that are not known are skipped. Keys are not used: a delivery stream has no shards.
+ * Fields that are not known are skipped. Where a record belongs is told by its explicit hash key, a
+ * decimal number, or else by its partition key.
  */
 import { createHash } from 'node:crypto'
 
@@ -23,15 +24,29 @@ const MAGIC = Buffer.from('f3899ac2', 'hex')
 const DIGEST_BYTES = 16
 
 const PARTITION_KEY_TABLE = 1
+const EXPLICIT_HASH_KEY_TABLE = 2
 const RECORDS = 3
 const PARTITION_KEY_INDEX = 1
+const EXPLICIT_HASH_KEY_INDEX = 2
 const DATA = 3
 
-/**
- * The data of the records within, in memory of the aggregate; undefined when it is none, or is damaged:
- * the Kinesis Client Library takes such a blob for a record of its own.
- */
+export interface KplRecord {
+  /** In memory of the aggregate. */
+  readonly data: Buffer
+  readonly partitionKey: string
+  readonly explicitHashKey: string | undefined
+}
+
+/** The data of the records within; see kplUserRecords. */
 export function kplRecords(blob: Buffer): readonly Buffer[] | undefined {
+  return kplUserRecords(blob)?.map(({ data }) => data)
+}
+
+/**
+ * The records within; undefined when the blob is no aggregate, or is damaged: the Kinesis Client Library
+ * takes such a blob for a record of its own.
+ */
+export function kplUserRecords(blob: Buffer): readonly KplRecord[] | undefined {
   if (blob.byteLength < MAGIC.byteLength + DIGEST_BYTES) return undefined
   if (!blob.subarray(0, MAGIC.byteLength).equals(MAGIC)) return undefined
   const message = blob.subarray(MAGIC.byteLength, -DIGEST_BYTES)
@@ -49,35 +64,42 @@ class MalformedMessage extends Error {
   override readonly name = 'MalformedMessage'
 }
 
-function readAggregatedRecord(message: Buffer): readonly Buffer[] {
+function readAggregatedRecord(message: Buffer): readonly KplRecord[] {
   const records: UserRecord[] = []
-  let partitionKeys = 0
+  const partitionKeys: Buffer[] = []
+  const explicitHashKeys: Buffer[] = []
   for (const [number, value] of fieldsIn(message)) {
-    if (number === PARTITION_KEY_TABLE) partitionKeys += 1
+    if (number === PARTITION_KEY_TABLE) partitionKeys.push(bytesOf(value))
+    if (number === EXPLICIT_HASH_KEY_TABLE) explicitHashKeys.push(bytesOf(value))
     if (number === RECORDS) records.push(readRecord(bytesOf(value)))
   }
-  return records.map(({ data, partitionKeyIndex }) => {
-    if (partitionKeyIndex >= partitionKeys) throw new MalformedMessage('A key is not in its table')
-    return data
+  return records.map(({ data, partitionKeyIndex, explicitHashKeyIndex }) => {
+    const partitionKey = partitionKeys[partitionKeyIndex]?.toString()
+    if (partitionKey === undefined) throw new MalformedMessage('A key is not in its table')
+    const explicitHashKey = explicitHashKeys[explicitHashKeyIndex ?? -1]?.toString()
+    return { data, partitionKey, explicitHashKey }
   })
 }
 
 interface UserRecord {
   readonly partitionKeyIndex: number
+  readonly explicitHashKeyIndex: number | undefined
   readonly data: Buffer
 }
 
 function readRecord(message: Buffer): UserRecord {
   let partitionKeyIndex: number | undefined
+  let explicitHashKeyIndex: number | undefined
   let data: Buffer | undefined
   for (const [number, value] of fieldsIn(message)) {
     if (number === PARTITION_KEY_INDEX) partitionKeyIndex = varintOf(value)
+    if (number === EXPLICIT_HASH_KEY_INDEX) explicitHashKeyIndex = varintOf(value)
     if (number === DATA) data = bytesOf(value)
   }
   if (partitionKeyIndex === undefined || data === undefined) {
     throw new MalformedMessage('A required field is missing')
   }
-  return { partitionKeyIndex, data }
+  return { partitionKeyIndex, explicitHashKeyIndex, data }
 }
 
 /** A varint, or the bytes of any other wire type. */

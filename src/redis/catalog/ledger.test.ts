@@ -177,7 +177,7 @@ class LaneWorker {
         sizeBytesMax: 1_000_000,
         ageMsMax: 60_000,
         wrappedDataKey: undefined,
-        frames: [frame],
+        chunks: [{ frame, origin: undefined }],
       })
       if (outcome.kind === 'done') return outcome.answer.batchId
     }

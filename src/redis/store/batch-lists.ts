@@ -13,6 +13,7 @@ import type {
   OpenBatch,
   StoreUsage,
 } from '../../batch-store.ts'
+import type { PartitionPosition } from '../../chunk-origin.ts'
 import type { Manifest, OrdinalRange } from '../../manifest.ts'
 import type { StagedBatch, StagingWriter } from '../../staging.ts'
 import { BatchImporter } from './batch-import.ts'
@@ -30,6 +31,7 @@ import { findOpen, isOpen } from './open-batches.ts'
 import type { LaneOpenBatch } from './open-batches.ts'
 import { OpenedBatches } from './opened-batches.ts'
 import type { UnsealedBatch } from './opened-batches.ts'
+import { PositionTable } from './position-table.ts'
 import type { RedisClient, ScriptRunner } from '../scripts.ts'
 import { sealedBatches } from './sealed-pages.ts'
 import { StreamWriter } from './stream-writer.ts'
@@ -70,6 +72,7 @@ export class RedisBatchStore implements BatchStore {
   readonly #ids: BatchIds
   readonly #room: MemoryRoom
   readonly #importer: BatchImporter
+  readonly #positions: PositionTable
   readonly #writers = new Map<string, StreamWriter>()
   readonly #opened = new OpenedBatches()
   /** Name of this process, unlike any other. */
@@ -89,6 +92,7 @@ export class RedisBatchStore implements BatchStore {
       scripts: this.#scripts,
       room: this.#room,
     })
+    this.#positions = new PositionTable({ ...options, scripts: this.#scripts })
     this.#process = clock.randomBytes(12).toString('base64url')
     this.#lookedForOverdueAtMs = clock.monotonicMs()
   }
@@ -121,6 +125,14 @@ export class RedisBatchStore implements BatchStore {
       return Promise.reject(new AppendError('failed', 'Cannot import: the store is closed'))
     }
     return this.#importer.import({ target, batchId, chunks, reason })
+  }
+
+  positions(streamId: string): Promise<readonly PartitionPosition[]> {
+    return this.#positions.of(streamId)
+  }
+
+  restorePositions(streamId: string, positions: readonly PartitionPosition[]): Promise<void> {
+    return this.#positions.restore(streamId, positions)
   }
 
   /** Seals what is open in any of the stream's lanes, whoever opened it. */

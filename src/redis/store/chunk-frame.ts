@@ -2,15 +2,18 @@
  * A chunk as it lies in Redis: one element of the list `chunks:<id>`.
  *
  *   frame:   header | stored payload
- *   header:  version u8 | flags u8 | 0 u16 | recordCount u32 | arrivalMs f64 | payloadBytes u32 | CRC32 u32
+ *   header:  version u8 | flags u8 | 0 u16 | recordCount u32 | arrivalMs f64 | payloadBytes u32 |
+ *            metadataBytes u32, in version 2 | CRC32 u32
  *
- * - Numbers are little-endian. payloadBytes is the payload's size as it was put, before compression.
+ * - Version 1 is a chunk without metadata, 2 one with.
+ * - Numbers are little-endian. payloadBytes is the payload's size as it was put, before compression, and
+ *   metadataBytes how much of its end is metadata.
  * - The checksum is over the header's bytes before it and the stored payload.
  * - Flag 1: the payload is compressed (one zstd frame). Flag 2: then it is encrypted:
  *   salt (16 random bytes) | AES-256-GCM | tag (16 bytes). The salt and the stream's data key make a
  *   key of the frame's own (HKDF-SHA-256), which is used once, so its nonce is zero. The header, but for
  *   the checksum, is authenticated along. Which data key it is stands in the batch.
- * - Scripts read recordCount, arrivalMs and payloadBytes where they are (append.lua).
+ * - Scripts read recordCount, arrivalMs, payloadBytes and metadataBytes where they are (append.lua).
  */
 import { strict as assert } from 'node:assert'
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
@@ -21,12 +24,11 @@ import type { Clock } from '../../base/clock.ts'
 import type { Chunk } from '../../batch.ts'
 import type { CompressionTrial } from './compression-trial.ts'
 
-const VERSION = 1
 const COMPRESSED = 1
 const ENCRYPTED = 2
-/** What the checksum and the cipher authenticate of the header. */
-const FACTS_BYTES = 20
-export const FRAME_HEADER_BYTES = 24
+/** What the checksum and the cipher authenticate of the header, by version. */
+const FACTS_BYTES = { 1: 20, 2: 24 }
+const CHECKSUM_BYTES = 4
 
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
@@ -64,16 +66,19 @@ export interface FrameOptions {
 export async function encodeFrame(chunk: Chunk, options: FrameOptions): Promise<Buffer> {
   const { clock, trial, dataKey } = options
   const compressed = await compressWhenWorth(chunk.payload, trial)
-  const facts = Buffer.alloc(FACTS_BYTES)
+  const { metadataBytes = 0 } = chunk
+  const version = metadataBytes > 0 ? 2 : 1
+  const facts = Buffer.alloc(FACTS_BYTES[version])
   const isCompressed = compressed !== undefined
-  facts.writeUInt8(VERSION, 0)
+  facts.writeUInt8(version, 0)
   facts.writeUInt8((isCompressed ? COMPRESSED : 0) | (dataKey === undefined ? 0 : ENCRYPTED), 1)
   facts.writeUInt32LE(chunk.recordCount, 4)
   facts.writeDoubleLE(chunk.arrivalMs, 8)
   facts.writeUInt32LE(chunk.payload.byteLength, 16)
+  if (version === 2) facts.writeUInt32LE(metadataBytes, 20)
   const payload = compressed ?? chunk.payload
   const stored = dataKey === undefined ? [payload] : encrypt(payload, facts, dataKey, clock)
-  const checksum = Buffer.alloc(4)
+  const checksum = Buffer.alloc(CHECKSUM_BYTES)
   checksum.writeUInt32LE(stored.reduce((sum, part) => crc32(part, sum), crc32(facts)))
   return Buffer.concat([facts, checksum, ...stored])
 }
@@ -84,19 +89,23 @@ export async function encodeFrame(chunk: Chunk, options: FrameOptions): Promise<
  * @throws FrameDamaged
  */
 export function decodeFrame(frame: Buffer, dataKey?: Buffer): Chunk {
-  if (frame.byteLength < FRAME_HEADER_BYTES) throw new FrameDamaged('The frame is cut short')
-  const facts = frame.subarray(0, FACTS_BYTES)
-  const stored = frame.subarray(FRAME_HEADER_BYTES)
-  if (crc32(stored, crc32(facts)) !== frame.readUInt32LE(FACTS_BYTES)) {
+  const version = frame[0]
+  if (version !== 1 && version !== 2) throw new FrameDamaged('The frame is of another version')
+  const factsBytes = FACTS_BYTES[version]
+  const storedAt = factsBytes + CHECKSUM_BYTES
+  if (frame.byteLength < storedAt) throw new FrameDamaged('The frame is cut short')
+  const facts = frame.subarray(0, factsBytes)
+  const stored = frame.subarray(storedAt)
+  if (crc32(stored, crc32(facts)) !== frame.readUInt32LE(factsBytes)) {
     throw new FrameDamaged('The checksum of the frame is wrong')
   }
-  if (facts.readUInt8(0) !== VERSION) throw new FrameDamaged('The frame is of another version')
   const flags = facts.readUInt8(1)
   const payloadBytes = facts.readUInt32LE(16)
   const plain = (flags & ENCRYPTED) === 0 ? stored : decrypt(stored, facts, dataKey)
   const payload = (flags & COMPRESSED) === 0 ? plain : inflate(plain, payloadBytes)
   if (payload.byteLength !== payloadBytes) throw new FrameDamaged('The payload is cut short')
-  return { arrivalMs: facts.readDoubleLE(8), recordCount: facts.readUInt32LE(4), payload }
+  const chunk = { arrivalMs: facts.readDoubleLE(8), recordCount: facts.readUInt32LE(4), payload }
+  return version === 1 ? chunk : { ...chunk, metadataBytes: facts.readUInt32LE(20) }
 }
 
 async function compressWhenWorth(

@@ -1,10 +1,12 @@
 /** The store's scripts, each as a call: what goes into KEYS and ARGV, and what comes back. */
 import type { Clock } from '../../base/clock.ts'
 import type { BatchId, SealedBatch, SealReason } from '../../batch.ts'
+import { ORIGIN_KEPT_MS, ORIGINS_KEPT_MAX } from '../../chunk-origin.ts'
+import type { ChunkOrigin, PartitionPosition } from '../../chunk-origin.ts'
 import { InsistentScripts } from '../insistent-scripts.ts'
 import type { BatchThing, Keys, LaneKeys, LaneThing } from '../keys.ts'
 import type { Lane } from '../lanes.ts'
-import type { ScriptRunner } from '../scripts.ts'
+import type { ScriptArgument, ScriptRunner } from '../scripts.ts'
 
 /** What a writer was answered is forgotten when nothing was heard of it for so long. */
 const WRITER_FORGOTTEN_MS = 3_600_000
@@ -30,12 +32,27 @@ const LANE_THINGS: readonly LaneThing[] = [
 const BATCH_THINGS: readonly BatchThing[] = ['batch', 'chunks', 'index', 'entry']
 /** What goes when a batch is removed; its entry is the queue's. */
 const REMOVED_THINGS: readonly BatchThing[] = ['batch', 'chunks', 'index', 'manifest', 'staged']
-const DISCARDED_THINGS: readonly LaneThing[] = ['usage', 'sealed', 'open', 'writers', 'quarantine']
+/** How far sources are read, as append.lua and restore-positions.lua want it. */
+const POSITION_THINGS: readonly LaneThing[] = ['positions', 'requests', 'requestorder']
+const DISCARDED_THINGS: readonly LaneThing[] = [
+  'usage',
+  'sealed',
+  'open',
+  'writers',
+  'quarantine',
+  ...POSITION_THINGS,
+]
 
 /** What a lane's batches are in sum. */
 export interface LaneUsage {
   readonly storedBytes: number
   readonly batchCount: number
+}
+
+/** A chunk as it goes to Redis. */
+export interface FramedChunk {
+  readonly frame: Buffer
+  readonly origin: ChunkOrigin | undefined
 }
 
 export interface AppendCall {
@@ -49,13 +66,13 @@ export interface AppendCall {
   readonly sizeBytesMax: number
   readonly ageMsMax: number
   readonly wrappedDataKey: string | undefined
-  readonly frames: readonly Buffer[]
+  readonly chunks: readonly FramedChunk[]
 }
 
 export interface AppendAnswer {
   readonly batchId: BatchId
   readonly firstOrdinal: number
-  /** How many of the frames were taken. */
+  /** How many of the chunks were taken, from the first on. */
   readonly count: number
   readonly opened: boolean
   readonly isOpen: boolean
@@ -70,6 +87,8 @@ export type AppendOutcome =
   /** The stream is deleted; or a later call of the writer was there before. */
   | { readonly kind: 'gone' }
   | { readonly kind: 'late' }
+  /** The first chunk's origin is not in its turn. */
+  | { readonly kind: 'moved' }
 
 /** One attempt of one process to import a batch. */
 export interface ImportAttempt {
@@ -124,6 +143,7 @@ export class LaneScripts {
       [
         ...laneKeys(keys),
         keys.of('writers'),
+        ...positionKeys(keys),
         ...batchKeys(keys, call.believed ?? call.fresh),
         ...batchKeys(keys, call.fresh),
       ],
@@ -139,13 +159,41 @@ export class LaneScripts {
         call.sizeBytesMax,
         call.wrappedDataKey ?? '',
         nowMs - WRITER_FORGOTTEN_MS,
-        ...call.frames,
+        ORIGIN_KEPT_MS,
+        ORIGINS_KEPT_MAX,
+        call.chunks.length,
+        ...call.chunks.map(({ frame }) => frame),
+        ...call.chunks.flatMap(({ origin }, index) =>
+          origin === undefined ? [] : originArguments(index + 1, origin),
+        ),
       ],
     )
     const [kind, text, ...usage] = answer as [string, string, number, number]
-    if (kind === 'gone' || kind === 'late') return { kind }
+    if (kind === 'gone' || kind === 'late' || kind === 'moved') return { kind }
     if (kind === 'other') return { kind, batchId: text }
     return { kind: 'done', answer: JSON.parse(text) as AppendAnswer, usage: usageOf(usage) }
+  }
+
+  /** False when the stream is deleted. */
+  async restorePositions(lane: Lane, positions: readonly PartitionPosition[]): Promise<boolean> {
+    const keys = this.#keysOf(lane)
+    const answer = await this.#durable.run(
+      'restore-positions',
+      [keys.of('gone'), ...positionKeys(keys)],
+      [
+        this.#clock.nowMs(),
+        ORIGIN_KEPT_MS,
+        ORIGINS_KEPT_MAX,
+        ...positions.flatMap(({ partition, sequence, atMs, position, passing }) => [
+          partition,
+          sequence,
+          atMs,
+          position,
+          passing === true ? 1 : '',
+        ]),
+      ],
+    )
+    return answer === 1
   }
 
   /**
@@ -252,6 +300,17 @@ export class LaneScripts {
 
 function laneKeys(keys: LaneKeys): string[] {
   return LANE_THINGS.map((thing) => keys.of(thing))
+}
+
+function positionKeys(keys: LaneKeys): string[] {
+  return POSITION_THINGS.map((thing) => keys.of(thing))
+}
+
+function originArguments(
+  place: number,
+  { partition, sequence, position, passing }: ChunkOrigin,
+): ScriptArgument[] {
+  return [place, partition, sequence, position, passing === true ? 1 : '']
 }
 
 function batchKeys(keys: LaneKeys, batchId: BatchId): string[] {

@@ -5,18 +5,20 @@
  *
  * Other processes append to the same batches. So what is open is a belief here; where it is wrong, the
  * script says so, and the call is made again. The lane is another one after each batch, and each process
- * begins somewhere else: so they spread over the lanes by themselves.
+ * begins somewhere else: so they spread over the lanes by themselves. But what has an origin is in the
+ * first lane, where it is known how far each partition is.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { BatchId, BatchIds, Chunk } from '../../batch.ts'
 import { AppendError } from '../../batch-store.ts'
 import type { Appended, AppendTarget } from '../../batch-store.ts'
+import { PositionMoved } from '../../chunk-origin.ts'
 import { chunkDataBytes } from '../../chunk.ts'
 import { LANE_COUNT_MAX } from '../../delivery-stream.ts'
 import { appendFailure } from './append-failure.ts'
 import { encodeFrame } from './chunk-frame.ts'
 import { CompressionTrial } from './compression-trial.ts'
-import type { AppendAnswer, AppendOutcome, LaneScripts } from './lane-scripts.ts'
+import type { AppendAnswer, AppendOutcome, FramedChunk, LaneScripts } from './lane-scripts.ts'
 import type { Lane } from '../lanes.ts'
 import type { MemoryRoom } from './memory-room.ts'
 
@@ -138,7 +140,7 @@ export class StreamWriter {
   async #appendFrom(next: Append): Promise<void> {
     const { enterLanes, room, streamId } = this.#options
     const { laneCount = 1 } = next.target
-    const lane = { streamId, lane: (this.#firstLane + this.#batchesSealed) % laneCount }
+    const lane = { streamId, lane: this.#laneFor(next) }
     let group: readonly Append[] = [next]
     try {
       const frame = await next.frame
@@ -148,15 +150,19 @@ export class StreamWriter {
       const refusal = room.refusal(frame.byteLength, this.#beliefs.has(lane.lane) ? 0 : 1)
       if (refusal !== undefined) throw refusal
       const candidates = this.#groupFrom(next, lane)
-      const frames = await framesOf(candidates)
-      group = candidates.slice(0, frames.length)
-      this.#settle(group, await this.#call(lane, next.target, frames))
+      const chunks = await framed(candidates)
+      group = candidates.slice(0, chunks.length)
+      const answer = await this.#call(lane, next.target, chunks)
+      if (answer === 'moved') this.#refuse([next], movedFrom(next.chunk))
+      else this.#settle(group, answer)
     } catch (error) {
       // The script may have run all the same, or may run later; its writer will not ask for it again.
-      this.#waiting.splice(0, group.length)
-      const failure = appendFailure(error)
-      for (const { reject } of group) reject(failure)
+      this.#refuse(group, appendFailure(error))
     }
+  }
+
+  #laneFor({ target: { laneCount = 1 }, chunk }: Append): number {
+    return chunk.origin === undefined ? (this.#firstLane + this.#batchesSealed) % laneCount : 0
   }
 
   /** Asks what is open where nothing is known of it, which costs less than to send chunks in vain. */
@@ -176,6 +182,7 @@ export class StreamWriter {
     for (const request of this.#waiting.slice(0, CALL_CHUNKS_MAX)) {
       if (request.kind !== 'append') break
       if (request.target.dataKey?.wrapped !== target.dataKey?.wrapped) break
+      if (this.#laneFor(request) !== lane) break
       dataBytes += chunkDataBytes(request.chunk)
       payloadBytes += request.chunk.payload.byteLength
       const isTooMuch =
@@ -188,14 +195,20 @@ export class StreamWriter {
     return group
   }
 
-  async #call(lane: Lane, target: AppendTarget, frames: readonly Buffer[]): Promise<AppendAnswer> {
+  /** `moved`: the first of the chunks is not in its turn, and nothing is done. */
+  async #call(
+    lane: Lane,
+    target: AppendTarget,
+    chunks: readonly FramedChunk[],
+  ): Promise<AppendAnswer | 'moved'> {
     const { room } = this.#options
-    room.send(frames.reduce((sum, { byteLength }) => sum + byteLength, 0))
+    room.send(chunks.reduce((sum, { frame }) => sum + frame.byteLength, 0))
     for (let attempt = 0; attempt < BELIEFS_MAX; attempt += 1) {
       const believed = this.#beliefs.get(lane.lane)?.batchId
-      const outcome = await this.#send(lane, target, frames, believed)
+      const outcome = await this.#send(lane, target, chunks, believed)
       if (outcome.kind === 'gone') throw failed('the stream is deleted')
       if (outcome.kind === 'late') throw failed('the call came too late')
+      if (outcome.kind === 'moved') return 'moved'
       const openId = outcome.kind === 'done' ? outcome.answer.batchId : outcome.batchId
       if (believed !== undefined && believed !== openId) {
         this.forget(lane.lane, believed)
@@ -225,7 +238,7 @@ export class StreamWriter {
   #send(
     lane: Lane,
     { sizeBytesMax, ageMsMax, dataKey }: AppendTarget,
-    frames: readonly Buffer[],
+    chunks: readonly FramedChunk[],
     believed: BatchId | undefined,
   ): Promise<AppendOutcome> {
     const { scripts, writer, nextSequence, ids } = this.#options
@@ -237,8 +250,13 @@ export class StreamWriter {
       sizeBytesMax,
       ageMsMax,
       wrappedDataKey: dataKey?.wrapped,
-      frames,
+      chunks,
     })
+  }
+
+  #refuse(group: readonly Append[], error: Error): void {
+    this.#waiting.splice(0, group.length)
+    for (const { reject } of group) reject(error)
   }
 
   #settle(group: readonly Append[], { batchId, firstOrdinal, count }: AppendAnswer): void {
@@ -252,14 +270,20 @@ export class StreamWriter {
 }
 
 /** Up to the first that could not be encoded: that one is refused when it is the next. */
-async function framesOf(group: readonly Append[]): Promise<Buffer[]> {
-  const frames: Buffer[] = []
-  for (const { frame } of group) {
+async function framed(group: readonly Append[]): Promise<FramedChunk[]> {
+  const chunks: FramedChunk[] = []
+  for (const { frame, chunk } of group) {
     const encoded = await frame
     if (encoded instanceof AppendError) break
-    frames.push(encoded)
+    chunks.push({ frame: encoded, origin: chunk.origin })
   }
-  return frames
+  return chunks
+}
+
+function movedFrom({ origin }: Chunk): PositionMoved {
+  return new PositionMoved(
+    `Cannot append chunk ${origin?.sequence} of ${origin?.partition}: that is not the next one`,
+  )
 }
 
 function failed(why: string): AppendError {
