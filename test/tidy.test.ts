@@ -72,6 +72,8 @@ const DOCUMENTS = [
   'docs/compatibility.md',
   'docs/operations.md',
   'docs/producers.md',
+  'docs/processing.md',
+  'docs/sources.md',
   'docs/performance.md',
 ]
 
