@@ -52,6 +52,10 @@ async function metricNames(): Promise<readonly string[]> {
     parkedBatchCount: 0,
     dataFreshnessMs: 1,
     state: 'running',
+    source: {
+      state: 'reading',
+      partitions: [{ partition: '0', behindLatestMs: 1, lagCount: 1 }],
+    },
   }
   const store = {
     storedBytes: 0,
@@ -67,6 +71,8 @@ async function metricNames(): Promise<readonly string[]> {
   const counts = { streamName: 'logs', recordCount: 1, dataBytes: 1 }
   metrics.put({ ...counts, operation: 'PutRecord', throttledCount: 0, latencyMs: 1 })
   metrics.delivery({ ...counts, metric: 'DeliveryToS3', success: true, objectCount: 1 })
+  metrics.sourceRead({ ...counts, metric: 'DataReadFromSource' })
+  metrics.sourceFailure('logs')
   metrics.operation('CreateDeliveryStream', 1, 'LimitExceededException')
   const lines = (await metrics.text()).split('\n').filter((line) => !line.startsWith('#'))
   return lines.flatMap((line) => /^\w+/.exec(line) ?? [])
