@@ -4,7 +4,6 @@
  * size, as many at a time. What the bare client needs is the limit; what Standpipe needs beyond it is
  * ours.
  */
-import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type {
   BareSend,
@@ -17,9 +16,12 @@ import { openSearch } from './destinations/opensearch.ts'
 import { postgres } from './destinations/postgres.ts'
 import { s3 } from './destinations/s3.ts'
 import { runLoad } from './load.ts'
-import { cpuSeconds, descendants, idleSeconds, treeCpuSeconds } from './process-figures.ts'
+import { booksOf, createStream } from './delivery-stream.ts'
+import { measureDrain } from './drain.ts'
+import type { Drain } from './drain.ts'
+import { descendants } from './process-figures.ts'
 import { ServiceUnderTest } from './service-under-test.ts'
-import { getJson, post } from './signing.ts'
+import { post } from './signing.ts'
 import { logRecords, RECORDS_PER_REQUEST } from './workload.ts'
 
 export const DESTINATIONS: readonly DestinationPlan[] = [
@@ -30,16 +32,6 @@ export const DESTINATIONS: readonly DestinationPlan[] = [
   postgres,
   mongoDB,
 ]
-
-/** A drain, by whoever sends. CPU is in seconds for a million records. */
-export interface Drain {
-  readonly recordsPerSecond: number
-  readonly senderCpu: number
-  /** Undefined where the server isn't ours to look at. */
-  readonly serverCpu: number | undefined
-  /** Of the machine's processors, the share that nobody used. */
-  readonly idleShare: number
-}
 
 export interface DestinationRow {
   readonly name: string
@@ -86,13 +78,15 @@ async function drainStandpipe(
   const service = await ServiceUnderTest.create(environment)
   try {
     await service.start()
-    await createStream(service.port, stream)
+    await createStream(service.port, STREAM, stream)
     await fill(service.port, WARM_UP_RECORDS)
     await drain(service.port)
     await fill(service.port, recordCount)
-    const { delivered } = await booksOf(service.port)
-    const figures = await measure([service.pid], serverPids, recordCount, () => drain(service.port))
-    const count = (await booksOf(service.port)).delivered - delivered
+    const { delivered } = await booksOf(service.port, STREAM)
+    const figures = await measureDrain([service.pid], serverPids, recordCount, () =>
+      drain(service.port),
+    )
+    const count = (await booksOf(service.port, STREAM)).delivered - delivered
     if (count !== recordCount) throw new Error(`Cannot measure: ${count} records delivered`)
     return figures
   } finally {
@@ -106,51 +100,14 @@ async function drainBare(
   recordCount: number,
 ): Promise<Drain> {
   const sends = await bench.bareSends(batchesOf(recordCount))
-  return await measure([process.pid], serverPids, recordCount, () => sendAll(sends))
-}
-
-async function measure(
-  senderPids: readonly number[],
-  serverPids: readonly number[],
-  recordCount: number,
-  work: () => Promise<void>,
-): Promise<Drain> {
-  const read = () => ({
-    seconds: performance.now() / 1_000,
-    sender: senderPids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
-    server: treeCpuSeconds(serverPids),
-    idle: idleSeconds(),
-  })
-  const before = read()
-  await work()
-  const after = read()
-  const seconds = after.seconds - before.seconds
-  const perMillion = (spent: number): number => (spent * 1e6) / recordCount
-  return {
-    recordsPerSecond: recordCount / seconds,
-    senderCpu: perMillion(after.sender - before.sender),
-    serverCpu: serverPids.length === 0 ? undefined : perMillion(after.server - before.server),
-    idleShare: (after.idle - before.idle) / seconds / cpus().length,
-  }
+  return await measureDrain([process.pid], serverPids, recordCount, () => sendAll(sends))
 }
 
 /** What there was too little of while Standpipe drained. */
-function limitOf({ idleShare, senderCpu, serverCpu }: Drain): string {
+function limitOf({ idleShare, ownCpu, serverCpu }: Drain): string {
   if (idleShare > IDLE_SHARE_MAX) return 'waiting'
   if (serverCpu === undefined) return 'unknown'
-  return serverCpu > senderCpu ? "server's CPU" : 'our CPU'
-}
-
-async function createStream(port: number, stream: object): Promise<void> {
-  const answer = await fetch(`http://127.0.0.1:${port}/`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/x-amz-json-1.1',
-      'x-amz-target': 'Firehose_20150804.CreateDeliveryStream',
-    },
-    body: JSON.stringify({ DeliveryStreamName: STREAM, ...stream }),
-  })
-  if (!answer.ok) throw new Error(`Cannot create: ${answer.status} ${await answer.text()}`)
+  return serverCpu > ownCpu ? "server's CPU" : 'our CPU'
 }
 
 /** Leaves a backlog behind: the stream is paused, and everything is sealed. */
@@ -165,21 +122,9 @@ async function fill(port: number, recordCount: number): Promise<void> {
 async function drain(port: number): Promise<void> {
   await post(port, `/streams/${STREAM}/resume`, undefined)
   const started = performance.now()
-  while ((await booksOf(port)).pending > 0) {
+  while ((await booksOf(port, STREAM)).pending > 0) {
     await sleep(Math.max(POLL_MS_MIN, (performance.now() - started) * POLL_SHARE))
   }
-}
-
-interface StreamStatus {
-  readonly Books: { readonly Delivered: number; readonly Pending: number }
-  readonly Delivery: { readonly LastFailure?: object }
-}
-
-async function booksOf(port: number): Promise<{ delivered: number; pending: number }> {
-  const status = (await getJson(port, `/streams/${STREAM}`, undefined)) as StreamStatus
-  const { Books: books, Delivery: delivery } = status
-  if (delivery.LastFailure) throw new Error(`Cannot drain: ${JSON.stringify(delivery.LastFailure)}`)
-  return { delivered: books.Delivered, pending: books.Pending }
 }
 
 function batchesOf(recordCount: number): Buffer[][] {

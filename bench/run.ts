@@ -10,6 +10,9 @@
  *   npm run bench -- --only redis                the Redis backend, beside the embedded one
  *   npm run bench -- --only destinations         each destination before its server
  *   npm run bench -- --only destinations:splunk  one of them
+ *   npm run bench -- --only sources              each source, beside its client library alone
+ *   npm run bench -- --only sources:kafka        one of them
+ *   npm run bench -- --only sources --records 1000000
  */
 import { parseArgs } from 'node:util'
 import { cpus } from 'node:os'
@@ -17,12 +20,15 @@ import { measurePieces } from './pieces.ts'
 import type { Pieces } from './pieces.ts'
 import { measureBacklog } from './backlog.ts'
 import { DESTINATIONS, measureDestination } from './destination-rows.ts'
-import type { DestinationRow, Drain } from './destination-rows.ts'
+import type { DestinationRow } from './destination-rows.ts'
+import type { Drain } from './drain.ts'
 import { measureMoto } from './moto.ts'
 import { measureProcessing } from './processing-rows.ts'
 import { measureBackends, measureWorkers } from './redis-rows.ts'
 import { measureService } from './service-row.ts'
 import type { Row, ServicePlan } from './service-row.ts'
+import { measureSource } from './source-rows.ts'
+import { SOURCES } from './sources/index.ts'
 
 const { values } = parseArgs({
   options: {
@@ -70,6 +76,7 @@ if (chosen('backlog')) await printBacklog(Number(values['backlog-gib']))
 await printProcessing()
 if (chosen('redis')) await printRedis()
 await printDestinations()
+await printSources()
 
 async function printRedis(): Promise<void> {
   print('')
@@ -192,12 +199,38 @@ function printDestination({ name, standpipe, bare, limit }: DestinationRow): voi
     standpipe.recordsPerSecond.toFixed(0),
     bare.recordsPerSecond.toFixed(0),
     (standpipe.recordsPerSecond / bare.recordsPerSecond).toFixed(2),
-    standpipe.senderCpu.toFixed(1),
-    bare.senderCpu.toFixed(1),
+    standpipe.ownCpu.toFixed(1),
+    bare.ownCpu.toFixed(1),
     serverCpu(standpipe),
     serverCpu(bare),
     `${(standpipe.idleShare * 100).toFixed(0)} %`,
     limit,
   ]
   print(`| ${cells.join(' | ')} |`)
+}
+
+async function printSources(): Promise<void> {
+  // A word alone, such as redis, means other rows.
+  if (only !== '' && !only.startsWith('sources')) return
+  const plans = SOURCES.filter(({ name }) => chosen(`sources:${name.toLowerCase()}`))
+  print('')
+  print('| source | records | records/s | CPU-s/M | ratio | CPU-s/M of server | idle | RSS MiB |')
+  print('|---|---|---|---|---|---|---|---|')
+  for (const plan of plans) {
+    const rows = await measureSource(plan, recordCount)
+    if (rows === undefined) print(`${plan.name}: LEFT OUT, for it takes ${plan.needs}`)
+    for (const row of rows ?? []) {
+      const cells = [
+        row.name,
+        row.recordCount,
+        row.recordsPerSecond.toFixed(0),
+        row.ownCpu.toFixed(1),
+        row.ratio.toFixed(2),
+        row.serverCpu?.toFixed(1) ?? '-',
+        `${(row.idleShare * 100).toFixed(0)} %`,
+        row.memoryPeakMiB.toFixed(0),
+      ]
+      print(`| ${cells.join(' | ')} |`)
+    }
+  }
 }

@@ -47,13 +47,27 @@ export class BackendUnavailable extends Error {
   override readonly name: string = 'BackendUnavailable'
 }
 
+/** What is wrong with the URL of a Redis, without the password. */
+export class PlaceError extends Error {
+  override readonly name = 'PlaceError'
+}
+
 /** @throws Error that says what is wrong, without the password */
 export function parseBackend(text: string): Backend {
   if (text === 'embedded') return { kind: 'embedded' }
+  try {
+    return { kind: 'redis', place: parseRedisPlace(text) }
+  } catch (cause) {
+    throw new Error(`Cannot use backend: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** @throws PlaceError */
+export function parseRedisPlace(text: string): RedisPlace {
   const [, tls, variant, login = '', hosts = '', path = '', query = ''] = URL_PARTS.exec(text) ?? []
   if (hosts === '') {
-    throw new Error(
-      'Cannot use backend: it must be embedded, or a URL such as redis://host:6379, ' +
+    throw new PlaceError(
+      'it must be embedded, or a URL such as redis://host:6379, ' +
         'redis+sentinel://host,host/master or redis+cluster://host,host, ' +
         'with user and password percent-encoded',
     )
@@ -61,20 +75,17 @@ export function parseBackend(text: string): Backend {
   const kind = (variant ?? 'single') as RedisPlace['kind']
   const nodes = hosts.split(',').map((host) => nodeOf(host, PORTS[kind]))
   if (kind === 'single' && nodes.length > 1) {
-    throw new Error('Cannot use backend: redis:// takes one host; see redis+cluster:// for more')
+    throw new PlaceError('redis:// takes one host; see redis+cluster:// for more')
   }
   const { masterName, database } = readPath(kind, path)
   return {
-    kind: 'redis',
-    place: {
-      kind,
-      nodes,
-      tls: tls === 's',
-      ...readLogin(login),
-      database,
-      ...(masterName !== undefined && { masterName }),
-      prefix: readPrefix(query),
-    },
+    kind,
+    nodes,
+    tls: tls === 's',
+    ...readLogin(login),
+    database,
+    ...(masterName !== undefined && { masterName }),
+    prefix: readPrefix(query),
   }
 }
 
@@ -87,7 +98,7 @@ function nodeOf(text: string, portDefault: number): RedisNode {
   const [, address, name, port = portDefault] = NODE_PARTS.exec(text) ?? []
   const host = address ?? name
   if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
-    throw new Error('Cannot use backend: a host in its URL is not one such as redis or [::1]:6379')
+    throw new PlaceError('a host in its URL is not one such as redis or [::1]:6379')
   }
   return { host, port: Number(port) }
 }
@@ -105,7 +116,7 @@ function percentDecoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw new Error('Cannot use backend: user and password in its URL must be percent-encoded')
+    throw new PlaceError('user and password in its URL must be percent-encoded')
   }
 }
 
@@ -113,14 +124,12 @@ function readPath(kind: RedisPlace['kind'], path: string) {
   const words = path.split('/').filter((word) => word !== '')
   const masterName = kind === 'sentinel' ? words.shift() : undefined
   if (kind === 'sentinel' && masterName === undefined) {
-    throw new Error(
-      'Cannot use backend: redis+sentinel:// needs the name of the master as its path',
-    )
+    throw new PlaceError('redis+sentinel:// needs the name of the master as its path')
   }
   const [number, ...others] = words
   const isNumber = number === undefined || /^\d{1,4}$/.test(number)
   if (!isNumber || others.length > 0 || (kind === 'cluster' && words.length > 0)) {
-    throw new Error('Cannot use backend: the path of its URL is no number of a database')
+    throw new PlaceError('the path of its URL is no number of a database')
   }
   return { masterName, database: Number(number ?? 0) }
 }
@@ -128,9 +137,9 @@ function readPath(kind: RedisPlace['kind'], path: string) {
 function readPrefix(query: string): string {
   const parameters = new URLSearchParams(query)
   for (const name of parameters.keys()) {
-    if (name !== 'prefix') throw new Error(`Cannot use backend: unknown parameter ${name}`)
+    if (name !== 'prefix') throw new PlaceError(`unknown parameter ${name}`)
   }
   const prefix = parameters.get('prefix') ?? 'standpipe'
   if (PREFIX_PATTERN.test(prefix)) return prefix
-  throw new Error('Cannot use backend: the prefix is 1 to 64 letters, digits, dots, - or _')
+  throw new PlaceError('the prefix is 1 to 64 letters, digits, dots, - or _')
 }

@@ -15,7 +15,6 @@ export interface TransformationEvent {
 }
 
 /** What a record has besides is what its source tells of it, e.g. `kinesisRecordMetadata`. */
-
 export interface TransformationRecord {
   readonly recordId: string
   readonly approximateArrivalTimestamp: number

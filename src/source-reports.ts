@@ -6,10 +6,13 @@ export type SourceState =
   /** What it reads is being found out. */
   | 'starting'
   | 'reading'
-  /** The destination does not keep up: nothing is read until it does. */
+  /** Nothing is read until there is room. */
   | 'paused'
   /** Nothing can be read; it is tried again and again. */
   | 'failing'
+
+/** `backlog`: of its own stream; `store`: what is left there is for puts, of whatever streams. */
+export type PauseReason = 'backlog' | 'store'
 
 export interface PartitionReport extends PartitionProgress {
   readonly partition: string
@@ -21,6 +24,8 @@ export interface PartitionReport extends PartitionProgress {
 
 export interface SourceReport {
   readonly state: SourceState
+  /** In state `paused`. */
+  readonly pausedBy?: PauseReason
   /** Those that this process reads, by name. */
   readonly partitions: readonly PartitionReport[]
   /** Since the process started. */

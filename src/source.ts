@@ -64,10 +64,9 @@ export interface SourceHost {
   readonly wantsMetadata: boolean
   /** The partitions as far as they were read, in the order of the names. One call for all that is needed. */
   open(partitions: readonly string[]): Promise<readonly SourcePartition[]>
-  /** See PartitionLeases. */
+  /** See PartitionLeases. What is held is released when the run ends. */
   readonly leaseRenewMs: number
   renewLeases(partitions: readonly string[]): Promise<readonly string[]>
-  releaseLeases(): Promise<void>
   /** Resolves when the stream may have more. Asked before something is read that takes memory. */
   admit(signal: AbortSignal): Promise<void>
   /** What is known of a partition that is read here, for status and metrics. */

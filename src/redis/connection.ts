@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { Cluster, Redis } from 'ioredis'
 import type { Logger } from '../base/logger.ts'
 import { BackendUnavailable } from '../backend.ts'
@@ -10,6 +11,8 @@ const RECONNECT_MAX_MS = 1_000
 /** What the names of all our connections begin with. */
 export const CONNECTION_NAME_PREFIX = 'standpipe-'
 const CONNECT_TIMEOUT_MS = 5_000
+/** Commands wait for so many attempts to connect. */
+const ATTEMPTS_MAX = 6
 /** A host that has vanished answers no more; longer than any WAIT. */
 const ANSWER_TIMEOUT_MS = 15_000
 /** A cluster that moves a slot answers TRYAGAIN for as long as keys of it are on their way. */
@@ -39,22 +42,67 @@ export function connect({ place, name, logger }: ConnectionOptions): RedisClient
     if (isDown) logger.info({ name }, 'The connection to Redis is there again.')
     isDown = false
   })
-  if (client instanceof Redis) client.on('close', () => failUnanswered(client))
+  if (client instanceof Redis) {
+    client.on('close', () => failUnanswered(client))
+    hearEveryError(client)
+  } else {
+    client.on('+node', hearEveryError)
+  }
+  if (place.kind !== 'single') failWaiting(client)
   return client
 }
 
 /** What a connection takes along when it breaks is otherwise forgotten by the client, and never settles. */
 function failUnanswered(client: Redis): void {
-  const { flushQueue } = client as unknown as {
-    readonly flushQueue: (error: Error, which: { readonly offlineQueue: boolean }) => void
-  }
-  const error = new BackendUnavailable('Connection is closed.')
-  flushQueue.call(client, error, { offlineQueue: false })
+  internalsOf(client).flushQueue(closed(), { offlineQueue: false })
 }
 
-/** Ends a client without waiting for what it is still asked. */
+/** TLS may tell of two errors of one connection; the client hears one, and the other would end the process. */
+function hearEveryError(client: Redis): void {
+  client.on('error', () => {
+    const { stream } = internalsOf(client)
+    if (stream?.listenerCount('error') === 0) stream.on('error', () => undefined)
+  })
+}
+
+/** A client of one server sees to this itself. The others tell of each attempt with an error. */
+function failWaiting(client: RedisClient): void {
+  let attemptCount = 0
+  client.on('ready', () => {
+    attemptCount = 0
+  })
+  client.on('error', () => {
+    attemptCount += 1
+    if (attemptCount % ATTEMPTS_MAX === 0) internalsOf(client).flushQueue(closed())
+  })
+}
+
+/** Ends a client. What it is still asked fails soon, and what it is asked from now on. */
 export function disconnect(client: RedisClient): void {
+  const isBetweenAttempts =
+    client instanceof Cluster ? client.nodes().length === 0 : client.status === 'reconnecting'
   client.disconnect()
+  if (!isBetweenAttempts) return
+  // The client learns from the end of its connections that it has ended itself. Here there are none.
+  const internals = internalsOf(client)
+  internals.setStatus('end')
+  internals.flushQueue(closed())
+}
+
+function closed(): BackendUnavailable {
+  return new BackendUnavailable('Connection is closed.')
+}
+
+interface Internals {
+  /** Of a client of one server, once it has tried to connect. */
+  readonly stream?: EventEmitter
+  setStatus(status: 'end'): void
+  /** Fails what waits for a connection, and, of a single server's client, for an answer. */
+  flushQueue(error: Error, which?: { readonly offlineQueue: boolean }): void
+}
+
+function internalsOf(client: RedisClient): Internals {
+  return client as unknown as Internals
 }
 
 /** Of each connection. */
@@ -72,7 +120,7 @@ function optionsOf(place: RedisPlace, name: string) {
     autoResendUnfulfilledCommands: false,
     // The client would do it without an ear for its failure, which would end the process (subscription.ts).
     autoResubscribe: false,
-    maxRetriesPerRequest: 5,
+    maxRetriesPerRequest: ATTEMPTS_MAX - 1,
     // A master that was replaced answers writes with READONLY: the client must look again.
     reconnectOnError: (error: Error): boolean => error.message.startsWith('READONLY'),
   }
@@ -89,6 +137,8 @@ function single(place: RedisPlace, name: string): Redis {
       ...optionsOf(place, name),
       sentinels: place.nodes.map(({ host, port }) => ({ host, port })),
       name: place.masterName ?? '',
+      sentinelRetryStrategy: reconnectDelayMs,
+      sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
       ...(place.tls && { enableTLSForSentinelMode: true }),
     })
   }

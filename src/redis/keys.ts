@@ -15,7 +15,7 @@
  *                           (lane 0 only: whatever has an origin goes there)
  *   requests        hash    the same of requests, which are known for a while
  *   requestorder    zset    those by the time of their arrival
- *   readers         hash    by node that reads the stream's source: until when, unless it says so again (lane 0)
+ *   readers         hash    by node that reads the stream's source: until when, and whether it wants more (lane 0)
  *   leases          hash    by partition: until when, and which node's it is (lane 0); both expire with the last
  *   sealed          zset    sealed batches that are not removed, by arrival of their first record
  *   usage           hash    storedBytes, batchCount (open ones too), quarantinedCount, quarantinedBytes

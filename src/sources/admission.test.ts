@@ -59,16 +59,16 @@ test('beyond the backlog a source waits, until a fifth of it is delivered', asyn
   const world = new World()
   world.pendingBytes = LIMIT
   expect(await world.asks()).toBe(true)
-  expect(world.admission.paused).toBe(false)
+  expect(world.admission.pausedBy).toBe(undefined)
   world.pendingBytes = LIMIT + 1
   await world.pass(300)
   expect(await world.asks(1_000)).toBe(false)
-  expect(world.admission.paused).toBe(true)
+  expect(world.admission.pausedBy).toBe('backlog')
   world.pendingBytes = 0.8 * LIMIT + 1
   expect(await world.asks(1_000)).toBe(false)
   world.pendingBytes = 0.8 * LIMIT
   expect(await world.asks(1_000)).toBe(true)
-  expect(world.admission.paused).toBe(false)
+  expect(world.admission.pausedBy).toBe(undefined)
 })
 
 test('what was taken over counts before anybody looks again', async () => {

@@ -8,6 +8,7 @@ import { BackendUnavailable } from '../backend.ts'
 import type { Clock } from '../base/clock.ts'
 import type { BatchStore } from '../batch-store.ts'
 import type { Ledger } from '../pipeline/ledger.ts'
+import type { PauseReason } from '../source-reports.ts'
 
 const LOOK_MS = 250
 /** Of the store's quota: sources leave the rest. */
@@ -31,14 +32,15 @@ export class Admission {
   #pendingBytes = 0
   #lookedAtMs = -Infinity
   #looking: Promise<boolean> | undefined
-  #paused = false
+  #pausedBy: PauseReason | undefined
 
   constructor(options: AdmissionOptions) {
     this.#options = options
   }
 
-  get paused(): boolean {
-    return this.#paused
+  /** Undefined: it is not held back. */
+  get pausedBy(): PauseReason | undefined {
+    return this.#pausedBy
   }
 
   taken(dataBytes: number): void {
@@ -54,21 +56,19 @@ export class Admission {
       signal.throwIfAborted()
       const known = await this.#look()
       signal.throwIfAborted()
-      if (known) this.#paused = this.#mustPause()
-      if (known && !this.#paused) return
+      if (known) this.#pausedBy = this.#reason()
+      if (known && this.#pausedBy === undefined) return
       await this.#options.clock.sleep(LOOK_MS, signal)
     }
   }
 
-  #mustPause(): boolean {
+  #reason(): PauseReason | undefined {
     const { backlogBytesMax, store } = this.#options
     const { storedBytes, quotaBytes, accepting } = store.usage()
-    const share = this.#paused ? RESUME_SHARE : 1
-    return (
-      !accepting ||
-      this.#pendingBytes > backlogBytesMax() * share ||
-      storedBytes > quotaBytes * STORE_SHARE_MAX * share
-    )
+    const share = this.#pausedBy === undefined ? 1 : RESUME_SHARE
+    if (this.#pendingBytes > backlogBytesMax() * share) return 'backlog'
+    if (!accepting || storedBytes > quotaBytes * STORE_SHARE_MAX * share) return 'store'
+    return undefined
   }
 
   /** Whether the backlog is known. All who ask at the same time share one look. */

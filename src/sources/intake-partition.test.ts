@@ -137,6 +137,7 @@ test('a full store keeps the source waiting until there is room', async () => {
     await untilAborted(signal)
   }, options)
   await scripted.until('it pauses', () => scripted.report.state === 'paused')
+  expect(scripted.report.pausedBy).toBe('store')
   expect(scripted.report.recordCount).toBe(3)
   expect(scripted.store.usage().accepting).toBe(true)
   await scripted.store.seal('logs-id', 'flush')

@@ -13,8 +13,8 @@ import type { Admission } from './admission.ts'
 import { cutRecords } from './chunk-cuts.ts'
 import type { SourceTally } from './source-tally.ts'
 
-const CHUNK_BYTES_MAX = 1024 * 1024
-const CHUNK_RECORDS_MAX = 10_000
+/** No batch is smaller. */
+const CHUNK_LIMITS = { recordCountMax: 10_000, bytesMax: 1024 * 1024 }
 const RETRY = { firstMs: 100, maxMs: 5_000 }
 
 export interface IntakePartitionOptions {
@@ -22,7 +22,6 @@ export interface IntakePartitionOptions {
   readonly tally: SourceTally
   readonly clock: Clock
   readonly wantsMetadata: () => boolean
-  readonly batchBytesMax: () => number
   /**
    * Resolves when the chunk is durable.
    * @throws AppendError, BackendUnavailable, PositionMoved
@@ -58,12 +57,8 @@ export class IntakePartition implements SourcePartition {
     this.#appending = true
     try {
       const wantsMetadata = this.#options.wantsMetadata()
-      const limits = {
-        recordCountMax: CHUNK_RECORDS_MAX,
-        bytesMax: Math.min(CHUNK_BYTES_MAX, this.#options.batchBytesMax()),
-      }
       const sizeOf = wantsMetadata ? sizeWithMetadata : dataSize
-      for (const cut of cutRecords(records, limits, sizeOf)) {
+      for (const cut of cutRecords(records, CHUNK_LIMITS, sizeOf)) {
         await this.#appendCut(cut, wantsMetadata, signal)
       }
     } finally {
@@ -124,7 +119,9 @@ function dataSize({ data }: SourceRecord): number {
 }
 
 function sizeWithMetadata({ data, metadata }: SourceRecord): number {
-  return data.byteLength + (metadata === undefined ? 0 : JSON.stringify(metadata).length)
+  return (
+    data.byteLength + (metadata === undefined ? 0 : Buffer.byteLength(JSON.stringify(metadata)))
+  )
 }
 
 /** What the store will recover from; undefined: something else. */

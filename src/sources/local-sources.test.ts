@@ -218,7 +218,7 @@ test('a stop waits for what is being appended, and nothing is appended after it'
     partition = await openOne(host)
     // It does not wait for its append, which a good source would.
     void partition
-      .append([...recordsOf(['a']), ...recordsOf(['x'.repeat(1_000_000)], 1)], signal)
+      .append([...recordsOf(['a']), ...recordsOf(['x'.repeat(2 ** 20)], 1)], signal)
       .catch((error: unknown) => refusals.push(error))
     await untilAborted(signal)
   })

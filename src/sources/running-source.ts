@@ -1,31 +1,30 @@
 /** The source of one stream: opened and run, and run anew when it fails. */
 import { backoffMs } from '../base/backoff.ts'
 import type { Metrics } from '../base/metrics.ts'
+import type { BatchStore } from '../batch-store.ts'
 import { PositionMoved } from '../chunk-origin.ts'
 import type { DeliveryStream, SourceTypeName } from '../delivery-stream.ts'
+import type { Intake } from '../pipeline/intake.ts'
 import type { Ledger } from '../pipeline/ledger.ts'
 import { SourceError } from '../source.ts'
 import type { SourceTools, SourceType } from '../source.ts'
 import type { SourceReport } from '../source-reports.ts'
-import type { BatchStore } from '../batch-store.ts'
 import { Admission } from './admission.ts'
 import { passingFailure } from './intake-partition.ts'
 import { SourceTally } from './source-tally.ts'
 import { StreamSourceHost } from './stream-source-host.ts'
 import type { StreamSourceHostOptions } from './stream-source-host.ts'
 
-const RESTART = { firstMs: 1_000, maxMs: 60_000 }
+const RESTART = { firstMs: 1_000, maxMs: 15_000 }
 /** A source that does not stop within this is left behind; what it appends then is refused. */
 const STOP_MS_MAX = 3_000
 /** Pausing for a batch that is being filled, and for nothing else, would be for ever. */
 const BATCHES_MIN = 2
 
-export interface RunningSourceOptions extends Pick<
-  StreamSourceHostOptions,
-  'registry' | 'intake' | 'leases'
-> {
+export interface RunningSourceOptions extends Pick<StreamSourceHostOptions, 'registry' | 'leases'> {
   readonly types: ReadonlyMap<SourceTypeName, SourceType>
   readonly tools: SourceTools
+  readonly intake: Pick<Intake, 'append' | 'batchBytesMax'>
   readonly store: Pick<BatchStore, 'positions' | 'usage'>
   readonly ledger: Pick<Ledger, 'status'>
   readonly metrics: Metrics
@@ -55,7 +54,7 @@ export class RunningSource {
   }
 
   report(): SourceReport {
-    return this.#tally.report(this.#admission.paused)
+    return this.#tally.report(this.#admission.pausedBy)
   }
 
   /** Until the signal aborts, and what is being appended is there. */

@@ -5,7 +5,7 @@ import type { Metrics } from '../base/metrics.ts'
 import type { Failure } from '../delivery-queue.ts'
 import type { DeliveryStream, SourceTypeName } from '../delivery-stream.ts'
 import type { PartitionProgress, SourceError } from '../source.ts'
-import type { PartitionReport, SourceReport, SourceState } from '../source-reports.ts'
+import type { PartitionReport, PauseReason, SourceReport, SourceState } from '../source-reports.ts'
 
 /** Under what AWS counts that which is read; it has no Redis. */
 const READ_METRICS: Readonly<Record<SourceTypeName, string>> = {
@@ -98,7 +98,7 @@ export class SourceTally {
     logger.error(fields, 'Records of a source went before they could be read.')
   }
 
-  /** It is logged unless the same is shown already. */
+  /** It is logged unless the like is shown already: in what words a connection breaks changes all the time. */
   failed({ errorCode, message: errorMessage }: SourceError, partition?: string): void {
     const { stream, clock, logger, metrics } = this.#options
     const failure = { errorCode, errorMessage }
@@ -107,7 +107,7 @@ export class SourceTally {
     else this.#partitions.set(partition, { ...this.#known(partition), failure })
     this.#lastFailure = { ...failure, atMs: clock.nowMs() }
     metrics.sourceFailure(stream.name)
-    if (shown?.errorCode === errorCode && shown.errorMessage === errorMessage) return
+    if (shown?.errorCode === errorCode) return
     const fields = { deliveryStreamName: stream.name, partition, errorCode, reason: errorMessage }
     logger.warn(fields, 'A source cannot be read; it is tried again.')
   }
@@ -116,12 +116,14 @@ export class SourceTally {
     this.#options.metrics.sourceThrottled(this.#options.stream.name, operation)
   }
 
-  report(paused: boolean): SourceReport {
+  report(pausedBy: PauseReason | undefined): SourceReport {
     const partitions = [...this.#partitions]
       .map(([partition, report]) => ({ partition, ...report }))
       .toSorted((one, other) => (one.partition < other.partition ? -1 : 1))
+    const state = this.#state(pausedBy)
     return {
-      state: this.#state(paused),
+      state,
+      ...(state === 'paused' && pausedBy !== undefined && { pausedBy }),
       partitions,
       recordCount: this.#recordCount,
       dataBytes: this.#dataBytes,
@@ -135,11 +137,11 @@ export class SourceTally {
     return this.#partitions.get(partition) ?? { position: this.#openedAt.get(partition) }
   }
 
-  #state(paused: boolean): SourceState {
+  #state(pausedBy: PauseReason | undefined): SourceState {
     const partitions = [...this.#partitions.values()]
     const allFail = partitions.length > 0 && partitions.every(({ failure }) => failure)
     if (this.#failure !== undefined || allFail) return 'failing'
-    if (paused) return 'paused'
+    if (pausedBy !== undefined) return 'paused'
     return this.#found ? 'reading' : 'starting'
   }
 }

@@ -17,7 +17,7 @@ const DELETING_LOOK_MS = 100
 
 export interface StreamSourceHostOptions {
   readonly registry: Pick<StreamRegistry, 'byId'>
-  readonly intake: Pick<Intake, 'append' | 'batchBytesMax'>
+  readonly intake: Pick<Intake, 'append'>
   readonly store: Pick<BatchStore, 'positions'>
   readonly leases: PartitionLeases
   readonly clock: Clock
@@ -49,7 +49,7 @@ export class StreamSourceHost implements SourceHost {
   }
 
   async open(partitions: readonly string[]): Promise<readonly SourcePartition[]> {
-    const { store, intake, tally } = this.#options
+    const { store, tally } = this.#options
     const positions = await store.positions(this.stream.streamId)
     const known = new Map(positions.map((position) => [position.partition, position]))
     tally.found()
@@ -58,7 +58,6 @@ export class StreamSourceHost implements SourceHost {
       return new IntakePartition(partition, known.get(partition), {
         ...this.#options,
         wantsMetadata: () => this.wantsMetadata,
-        batchBytesMax: () => intake.batchBytesMax(this.stream),
         append: (chunk) => this.#append(chunk),
       })
     })
@@ -73,12 +72,6 @@ export class StreamSourceHost implements SourceHost {
     // Others read all there is, which is as it should be.
     if (held.length === 0) tally.progressed()
     return held
-  }
-
-  async releaseLeases(): Promise<void> {
-    if (!this.#leased) return
-    this.#leased = false
-    await this.#options.leases.release(this.stream.streamId)
   }
 
   async admit(signal: AbortSignal): Promise<void> {
@@ -109,8 +102,9 @@ export class StreamSourceHost implements SourceHost {
   /** Waits for the appends under way; the caller has aborted the run's signal, so that none follows. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#appends)
+    if (!this.#leased) return
     try {
-      await this.releaseLeases()
+      await this.#options.leases.release(this.stream.streamId)
     } catch (error) {
       const fields = { deliveryStreamName: this.stream.name, error }
       this.#options.logger.debug(fields, 'Leases were not given back; they will expire.')

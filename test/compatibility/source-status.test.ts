@@ -71,7 +71,13 @@ test('a stream tells how its source goes, and how far others have read it', asyn
     GapCount: 1,
     LostRecordCount: 4,
     LastFailure,
+    LastFailureTimestamp: 1,
   })
+})
+
+test('a source that waits tells for what', async () => {
+  const waiting = { ...REPORT, state: 'paused', pausedBy: 'store', partitions: [] } as const
+  expect(await sourceStatus(waiting)).toMatchObject({ State: 'paused', PausedBy: 'store' })
 })
 
 test('where others read the source, only how far is told', async () => {

@@ -151,7 +151,8 @@ function jsonOf(id: string, padBytes: number): Buffer {
   return Buffer.from(`${JSON.stringify({ id, padding: 'x'.repeat(padBytes) })}\n`)
 }
 
-async function judgeIds(
+/** As `judge` of a stream whose records have no receipts, or not in objects. */
+export async function judgeIds(
   client: HttpClient,
   name: string,
   ledger: Ledger,

@@ -138,24 +138,6 @@ describe.skipIf(!installed)('a Kafka topic is read', { timeout: TEST_MS_MAX }, (
     expect(run.texts).toEqual(values)
   })
 
-  test('without what transactions aborted, also of a producer that aborts again and again', async () => {
-    await using topic = await KafkaTopic.make(kafka.brokers)
-    await using run = new KafkaRun({ topic: topic.name, connection: connection() })
-    await topic.transact('abort', ['aborted 1'])
-    await topic.transact('commit', ['committed 1'])
-    await topic.transact('abort', ['aborted 2'], async () => {
-      await topic.produce(0, ['beside'])
-    })
-    await topic.transact('abort', ['aborted 3'])
-    await topic.transact('commit', ['committed 2'])
-    await run.untilRecords(3)
-    expect(run.texts).toEqual(['committed 1', 'beside', 'committed 2'])
-    await using later = new KafkaRun({ topic: topic.name, connection: connection() })
-    await later.untilRecords(3)
-    expect(later.texts).toEqual(['committed 1', 'beside', 'committed 2'])
-    expect(later.host.gaps).toEqual([])
-  })
-
   test('a tombstone as an empty record, and records of ten megabytes', async () => {
     await using topic = await KafkaTopic.make(kafka.brokers)
     const large = Buffer.alloc(10_000_000, 'x')

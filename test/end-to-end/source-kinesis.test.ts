@@ -54,14 +54,6 @@ function linesOf(from: number, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `key${(from + index) % 500}:${from + index}\n`)
 }
 
-async function reshard(stream: KinesisStream, random: SeededRandom): Promise<void> {
-  const open = await stream.openShards()
-  const at = random.integer(0, open.length - 1)
-  const next = open[at + 1]
-  const isMerge = next !== undefined && open.length > 2 && random.integer(0, 1) === 1
-  await (isMerge ? stream.merge(open[at]!, next) : stream.split(open[at]!))
-}
-
 async function delivered(service: Service, name: string): Promise<string[]> {
   const objects = await folderObjects(join(service.dataDir, 'buckets', `bucket-${name}`))
   return objects
@@ -106,7 +98,7 @@ test(
     }
     for (let round = 1; round <= ROUNDS; round += 1) {
       const putting = put(Math.round((RECORD_COUNT * round) / ROUNDS))
-      await reshard(stream, random)
+      await stream.reshard(random, 2)
       // Every other round a kill strikes while shards are being read; some while the service starts.
       if (round % 2 === 0) {
         await sleep(random.integer(0, 1_500))

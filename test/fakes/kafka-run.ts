@@ -34,7 +34,7 @@ export class KafkaRun implements AsyncDisposable {
 
   constructor(options: KafkaRunOptions) {
     const { topic, connection, readFrom = 0, takeover, wantsMetadata = false } = options
-    const stream = streamOf(topic, readFrom, options.streamId)
+    const stream = streamOfTopic(topic, readFrom, options.streamId)
     this.host = new FakeSourceHost(stream, takeover ?? new FakeTakeover(), wantsMetadata)
     options.prepare?.(this.host)
     this.#running = this.#run(stream, connection)
@@ -86,7 +86,7 @@ export class KafkaRun implements AsyncDisposable {
   }
 }
 
-function streamOf(topic: string, readFrom: number, streamId = topic): DeliveryStream {
+export function streamOfTopic(topic: string, readFrom: number, streamId = topic): DeliveryStream {
   const configuration = {
     MSKClusterARN: CLUSTER_ARN,
     TopicName: topic,

@@ -1,10 +1,18 @@
 /** A topic of a real Kafka, and a producer for it. */
 import { randomUUID } from 'node:crypto'
-import { Admin, Consumer, Producer } from '@platformatic/kafka'
-import type { CompressionAlgorithmValue, MessageToProduce } from '@platformatic/kafka'
+import { Admin, Consumer, kGetApi, ProduceAcks, Producer } from '@platformatic/kafka'
+import type {
+  API,
+  Callback,
+  CompressionAlgorithmValue,
+  MessageToProduce,
+} from '@platformatic/kafka'
+import { withoutLeaders } from '../../src/sources/kafka/topic-client.ts'
 
 export interface TopicOptions {
   readonly partitions?: number
+  /** How many brokers have each partition. */
+  readonly replicas?: number
   /** The topic's own settings, as `name=value`. */
   readonly settings?: readonly string[]
   readonly name?: string
@@ -24,12 +32,10 @@ export class KafkaTopic implements AsyncDisposable {
     this.#producer = producer
   }
 
-  static async make(
-    brokers: string,
-    { partitions = 1, settings = [], name = `topic-${randomUUID()}` }: TopicOptions = {},
-  ): Promise<KafkaTopic> {
+  static async make(brokers: string, options: TopicOptions = {}): Promise<KafkaTopic> {
+    const { partitions = 1, name = `topic-${randomUUID()}` } = options
     const topic = KafkaTopic.open(brokers, name)
-    await topic.create(partitions, settings)
+    await topic.create(partitions, options)
     return topic
   }
 
@@ -37,16 +43,19 @@ export class KafkaTopic implements AsyncDisposable {
   static open(brokers: string, name: string): KafkaTopic {
     const options = { clientId: 'test', bootstrapBrokers: brokers.split(',') }
     const admin = new Admin({ ...options, retries: 20, retryDelay: 250 })
-    const producer = new Producer(options)
+    const producer = new TopicProducer(options)
     return new KafkaTopic(name, brokers, admin, producer)
   }
 
-  async create(partitions: number, settings: readonly string[] = []): Promise<void> {
+  async create(
+    partitions: number,
+    { settings = [], replicas = 1 }: Pick<TopicOptions, 'settings' | 'replicas'> = {},
+  ): Promise<void> {
     const configs = settings.map((setting) => {
       const [configName = '', value = ''] = setting.split('=')
       return { name: configName, value }
     })
-    await this.#admin.createTopics({ topics: [this.name], partitions, replicas: 1, configs })
+    await this.#admin.createTopics({ topics: [this.name], partitions, replicas, configs })
   }
 
   async delete(): Promise<void> {
@@ -56,6 +65,12 @@ export class KafkaTopic implements AsyncDisposable {
   /** To that many in all. */
   async addPartitions(count: number): Promise<void> {
     await this.#admin.createPartitions({ topics: [{ name: this.name, count }] })
+  }
+
+  /** Of each partition; -1 where there is none. */
+  async leaders(): Promise<readonly number[]> {
+    const { topics } = await this.#producer.metadata({ topics: [this.name], forceUpdate: true })
+    return (topics.get(this.name)?.partitions ?? []).map(({ leader }) => leader)
   }
 
   /** As if retention had passed: what is before the offset goes. */
@@ -105,6 +120,7 @@ export class KafkaTopic implements AsyncDisposable {
   ): Promise<void> {
     const { compression = 'none', ...message } = more
     await this.#producer.send({
+      acks: ProduceAcks.ALL,
       compression,
       messages: values.map((value) => ({
         ...message,
@@ -126,7 +142,7 @@ export class KafkaTopic implements AsyncDisposable {
       bootstrapBrokers: this.brokers.split(','),
       idempotent: true,
       transactionalId: `transactions-${this.name}`,
-      // A transaction begun while the one before is still being ended is refused.
+      // What comes while the transaction before is still being ended is refused.
       retries: 50,
       retryDelay: 100,
     })
@@ -144,5 +160,17 @@ export class KafkaTopic implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#admin.close(), this.#producer.close(), this.#transactional?.close()])
+  }
+}
+
+/** It goes on where there are leaders, as the source does. */
+class TopicProducer extends Producer {
+  override [kGetApi]<Arguments extends unknown[], Response>(
+    name: string,
+    callback: Callback<API<Arguments, Response>>,
+  ): void {
+    super[kGetApi]<Arguments, Response>(name, (error, api) => {
+      callback(error, name === 'Metadata' && api !== undefined ? withoutLeaders(api) : api)
+    })
   }
 }

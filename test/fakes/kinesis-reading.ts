@@ -35,7 +35,9 @@ export function readKinesis(endpoint: string, host: FakeSourceHost): KinesisRead
     logger: silentLogger,
   }
   const ending = new AbortController()
-  const run = new KinesisSource(readConfiguration(source), tools, PACE).run(host, ending.signal)
+  const run = new KinesisSource(readConfiguration(source), tools, PACE)
+    .run(host, ending.signal)
+    .finally(() => host.releaseLeases())
   const stop = async (): Promise<void> => {
     ending.abort()
     await run

@@ -36,6 +36,8 @@ type Input = Readonly<Record<string, unknown>>
 
 export class FakeKinesis implements AsyncDisposable {
   readonly calls: { readonly operation: string; readonly input: Input }[] = []
+  /** Whether shards are listed with the range of their keys, as by AWS. */
+  tellsHashKeys = true
   readonly #shards = new Map<string, FakeShard>()
   readonly #consumers = new Map<string, 'CREATING' | 'ACTIVE'>()
   readonly #refusals: { readonly operation: string; readonly exception: string }[] = []
@@ -100,8 +102,8 @@ export class FakeKinesis implements AsyncDisposable {
     this.#shards.set(shardId, { parent, records: [], closed: false })
   }
 
-  put(shardId: string, texts: readonly string[], arrivedAtMs = Date.now()): void {
-    for (const record of texts) {
+  put(shardId: string, records: readonly (string | Buffer)[], arrivedAtMs = Date.now()): void {
+    for (const record of records) {
       this.#sequence += 1
       const Data = Buffer.from(record).toString('base64')
       this.#shard(shardId).records.push({ sequence: this.#sequence, Data, arrivedAtMs })
@@ -194,7 +196,9 @@ export class FakeKinesis implements AsyncDisposable {
     const Shards = [...this.#shards].slice(at, at + 1).map(([ShardId, { parent }]) => ({
       ShardId,
       ParentShardId: parent,
-      HashKeyRange: { StartingHashKey: '0', EndingHashKey: String(KEYS_END) },
+      ...(this.tellsHashKeys && {
+        HashKeyRange: { StartingHashKey: '0', EndingHashKey: String(KEYS_END) },
+      }),
       SequenceNumberRange: { StartingSequenceNumber: '0' },
     }))
     const next = at + 1 < this.#shards.size ? String(at + 1) : undefined

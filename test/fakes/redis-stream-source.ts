@@ -64,6 +64,7 @@ export class SourceRun implements AsyncDisposable {
     this.ended = redisStreamSource
       .open(stream, tools)
       .then((source) => source.run(this.host, this.#stop.signal))
+      .finally(() => this.host.releaseLeases())
       .catch((error: unknown) => error)
   }
 

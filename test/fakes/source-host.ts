@@ -78,6 +78,7 @@ export class FakeSourceHost implements SourceHost {
     return Promise.resolve(mine)
   }
 
+  /** What the runner does when the run has ended. */
   releaseLeases(): Promise<void> {
     this.#takeover.hosts.delete(this)
     for (const [partition, host] of this.#takeover.leases) {

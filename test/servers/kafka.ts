@@ -35,8 +35,8 @@ const VERSION = '4.4.0'
 const run = promisify(execFile)
 const JARS = fileURLToPath(new URL(`../../.cache/kafka-${VERSION}`, import.meta.url))
 const PROJECT = fileURLToPath(new URL('kafka/pom.xml', import.meta.url))
-const JAVA_OPTIONS = ['-Xms192m', '-Xmx384m', '-XX:+UseSerialGC', '-cp', `${JARS}/*`]
-const CLUSTER_ID = 'c3RhbmRwaXBlLXRlc3QtMQ'
+export const JAVA_OPTIONS = ['-Xms192m', '-Xmx384m', '-XX:+UseSerialGC', '-cp', `${JARS}/*`]
+export const CLUSTER_ID = 'c3RhbmRwaXBlLXRlc3QtMQ'
 
 /**
  * Whether there is a server to start: the one at TEST_KAFKA_BROKERS, or a node of our own from jars of

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Kinesis } from '@aws-sdk/client-kinesis'
 import type { Shard } from '@aws-sdk/client-kinesis'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import type { SeededRandom } from '../fakes/seeded-random.ts'
 import { installKinesalite } from './install.ts'
 import { freePort, startProcess, stopProcess } from './process.ts'
 import { until } from './until.ts'
@@ -11,6 +12,7 @@ import { until } from './until.ts'
 /** How long a stream is in the making, or changed. */
 const CHANGE_MS = 50
 const BATCH_RECORDS_MAX = 500
+const KEY_CHARACTERS_MAX = 256
 const ACCOUNT = '000000000000'
 
 export interface KinesisServer extends AsyncDisposable {
@@ -75,7 +77,7 @@ export class KinesisStream {
         StreamName: this.name,
         Records: records.slice(from, from + BATCH_RECORDS_MAX).map((record) => ({
           Data: Buffer.from(record),
-          PartitionKey: record.split(':')[0],
+          PartitionKey: record.split(':')[0]?.slice(0, KEY_CHARACTERS_MAX),
         })),
       })
     }
@@ -88,6 +90,16 @@ export class KinesisStream {
       ({ SequenceNumberRange }) => SequenceNumberRange?.EndingSequenceNumber === undefined,
     )
     return open.toSorted((one, other) => (firstKey(one) < firstKey(other) ? -1 : 1))
+  }
+
+  /** Splits a shard, or merges two, while more than `countMin` take records. */
+  async reshard(random: SeededRandom, countMin: number): Promise<void> {
+    const open = await this.openShards()
+    const at = random.integer(0, open.length - 1)
+    const [one, next] = open.slice(at)
+    if (one === undefined) throw new Error(`Cannot reshard ${this.name}: it has no shard`)
+    const isMerge = next !== undefined && open.length > countMin && random.next() < 0.5
+    await (isMerge ? this.merge(one, next) : this.split(one))
   }
 
   /** Cuts a shard in halves. */

@@ -24,6 +24,8 @@ interface ProcessOptions {
   readonly port: number
   readonly folder: string
   readonly environment: Readonly<Record<string, string>>
+  /** How long it may take to get ready, where that is longer than usual. */
+  readonly readyMsMax?: number
   /** Who it runs as, where that isn't whoever runs the tests. */
   readonly user?: { readonly uid: number; readonly gid: number }
 }
@@ -31,7 +33,7 @@ interface ProcessOptions {
 /** Runs a server that doesn't outlive this process. */
 export async function startProcess(
   [program, ...parameters]: readonly [string, ...string[]],
-  { port, folder, environment, user }: ProcessOptions,
+  { port, folder, environment, readyMsMax = READY_MS_MAX, user }: ProcessOptions,
 ): Promise<ChildProcess> {
   const child = spawn(program, parameters, {
     ...user,
@@ -49,7 +51,7 @@ export async function startProcess(
     })
   }
   await once(child, 'spawn')
-  const deadlineMs = performance.now() + READY_MS_MAX
+  const deadlineMs = performance.now() + readyMsMax
   while (!(await takesConnections(port))) {
     const dead = child.exitCode !== null || child.signalCode !== null
     if (dead || performance.now() > deadlineMs) {

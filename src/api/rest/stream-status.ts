@@ -97,15 +97,16 @@ async function describeSource(
 ): Promise<JsonObject> {
   const report = sourceReports.report(streamId)
   const read = report?.partitions ?? []
+  const readHere = new Set(read.map(({ partition }) => partition))
   const positions = (await store.positions(streamId)).filter(
-    ({ partition, passing }) =>
-      passing !== true && !read.some((other) => other.partition === partition),
+    ({ partition, passing }) => passing !== true && !readHere.has(partition),
   )
   const partitions = [...read, ...positions].toSorted((one, other) =>
     one.partition < other.partition ? -1 : 1,
   )
   return {
     State: report?.state ?? 'elsewhere',
+    ...(report?.pausedBy === undefined ? {} : { PausedBy: report.pausedBy }),
     Partitions: partitions.map(describePartition),
     ...(report === undefined
       ? {}
@@ -115,6 +116,7 @@ async function describeSource(
           GapCount: report.gapCount,
           LostRecordCount: report.lostCount,
           ...describeFailure(report.lastFailure),
+          ...(report.lastFailure && { LastFailureTimestamp: report.lastFailure.atMs / 1_000 }),
         }),
   }
 }

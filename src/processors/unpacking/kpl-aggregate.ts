@@ -66,17 +66,17 @@ class MalformedMessage extends Error {
 
 function readAggregatedRecord(message: Buffer): readonly KplRecord[] {
   const records: UserRecord[] = []
-  const partitionKeys: Buffer[] = []
-  const explicitHashKeys: Buffer[] = []
+  const partitionKeys: string[] = []
+  const explicitHashKeys: string[] = []
   for (const [number, value] of fieldsIn(message)) {
-    if (number === PARTITION_KEY_TABLE) partitionKeys.push(bytesOf(value))
-    if (number === EXPLICIT_HASH_KEY_TABLE) explicitHashKeys.push(bytesOf(value))
+    if (number === PARTITION_KEY_TABLE) partitionKeys.push(bytesOf(value).toString())
+    if (number === EXPLICIT_HASH_KEY_TABLE) explicitHashKeys.push(bytesOf(value).toString())
     if (number === RECORDS) records.push(readRecord(bytesOf(value)))
   }
   return records.map(({ data, partitionKeyIndex, explicitHashKeyIndex }) => {
-    const partitionKey = partitionKeys[partitionKeyIndex]?.toString()
+    const partitionKey = partitionKeys[partitionKeyIndex]
     if (partitionKey === undefined) throw new MalformedMessage('A key is not in its table')
-    const explicitHashKey = explicitHashKeys[explicitHashKeyIndex ?? -1]?.toString()
+    const explicitHashKey = explicitHashKeys[explicitHashKeyIndex ?? -1]
     return { data, partitionKey, explicitHashKey }
   })
 }

@@ -5,25 +5,27 @@
 --   be read, each once
 -- Answer: the partitions that are this node's
 --
--- A node beyond its share lets go of the last ones, and the others take what is free when they ask: so all is
--- shared out once each has asked twice. The nodes' clocks are compared; where they differ by more than that
+-- A node that gets less than its share says so (readers: until when, 1 or 0), and those beyond theirs let go of
+-- the last ones. What nobody wants more of goes to whoever asks: nodes may know different partitions, and one
+-- that knows fewer is content with fewer. The nodes' clocks are compared; where they differ by more than that
 -- time, one node reads what is another's, too, and that costs work only.
 
 local node, nowMs, forMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local untilMs = string.format('%.17g', nowMs + forMs)
 local FIRST_PARTITION = 4
 
-redis.call('HSET', KEYS[1], node, untilMs)
-local readerCount = 0
+local readerCount = 1
+local othersWantMore = false
 local readers = redis.call('HGETALL', KEYS[1])
 for i = 1, #readers, 2 do
-  if tonumber(readers[i + 1]) > nowMs then
-    readerCount = readerCount + 1
-  else
+  local readsUntilMs, wantsMore = string.match(readers[i + 1], '^(%S+) (%d)$')
+  if tonumber(readsUntilMs) <= nowMs then
     redis.call('HDEL', KEYS[1], readers[i])
+  elseif readers[i] ~= node then
+    readerCount = readerCount + 1
+    othersWantMore = othersWantMore or wantsMore == '1'
   end
 end
-local share = math.ceil((#ARGV - FIRST_PARTITION + 1) / readerCount)
 
 -- By partition; without those that are free
 local holders = {}
@@ -37,25 +39,47 @@ for i = 1, #leases, 2 do
   end
 end
 
--- Keeps what it has, as far as that is its share, and takes what is free.
+-- All have as many, or one more: the latter is for as many nodes as there are partitions left over.
+local partitionCount = #ARGV - FIRST_PARTITION + 1
+local share = math.floor(partitionCount / readerCount)
+local leftOverCount = partitionCount % readerCount
+local counts = {}
+for i = FIRST_PARTITION, #ARGV do
+  local holder = holders[ARGV[i]]
+  if holder and holder ~= node then
+    counts[holder] = (counts[holder] or 0) + 1
+    if counts[holder] == share + 1 then leftOverCount = leftOverCount - 1 end
+  end
+end
+if leftOverCount > 0 then share = share + 1 end
+
 local held = {}
-local function hold(isToHave)
+local isHeld = {}
+local function hold(countMax, isToHave)
   for i = FIRST_PARTITION, #ARGV do
     local partition = ARGV[i]
-    if #held == share then return end
-    if isToHave(partition) then
+    if #held >= countMax then return end
+    if not isHeld[partition] and isToHave(partition) then
       held[#held + 1] = partition
+      isHeld[partition] = true
       redis.call('HSET', KEYS[2], partition, untilMs .. ' ' .. node)
     end
   end
 end
-hold(function(partition) return holders[partition] == node end)
-local kept = {}
-for _, partition in ipairs(held) do kept[partition] = true end
-for partition, holder in pairs(holders) do
-  if holder == node and not kept[partition] then redis.call('HDEL', KEYS[2], partition) end
+local function isMine(partition) return holders[partition] == node end
+local function isFree(partition) return not holders[partition] end
+
+-- Keeps what it has, and takes what is free.
+hold(share, isMine)
+hold(share, isFree)
+redis.call('HSET', KEYS[1], node, untilMs .. ' ' .. (#held < share and 1 or 0))
+if not othersWantMore then
+  hold(partitionCount, isMine)
+  hold(partitionCount, isFree)
 end
-hold(function(partition) return not holders[partition] end)
+for partition, holder in pairs(holders) do
+  if holder == node and not isHeld[partition] then redis.call('HDEL', KEYS[2], partition) end
+end
 
 redis.call('PEXPIRE', KEYS[1], math.ceil(forMs))
 redis.call('PEXPIRE', KEYS[2], math.ceil(forMs))

@@ -4,11 +4,11 @@
  * the other, and one that joins a group may wait long for its answer.
  */
 import { isIP } from 'node:net'
-import { Consumer } from '@platformatic/kafka'
 import type { Connection, Connections } from '../../connections.ts'
 import { SourceError } from '../../source.ts'
+import { TopicClient } from './topic-client.ts'
 
-export type KafkaClient = Consumer
+export type KafkaClient = TopicClient
 
 export interface KafkaClients {
   /** Takes part in the consumer group: assignments, heartbeats, commits. */
@@ -22,6 +22,8 @@ const REQUEST_MS_MAX = 10_000
 /** Who is not heard of for so long is out of the group, and its partitions go to others. */
 const SESSION_MS = 10_000
 const REBALANCE_MS_MAX = 15_000
+/** A broker answers who joins when all others have joined, or it waits for them no longer. */
+const JOIN_MS_MAX = REBALANCE_MS_MAX + 5_000
 const HEARTBEAT_MS = 2_000
 const GROUP_RETRIES = 5
 const RETRY_MS = 250
@@ -42,8 +44,14 @@ export function openClients(
     heartbeatInterval: HEARTBEAT_MS,
   }
   return {
-    member: new Consumer({ ...options, ...group, retries: GROUP_RETRIES, retryDelay: RETRY_MS }),
-    reader: new Consumer({ ...options, ...group, retries: 0 }),
+    member: new TopicClient({
+      ...options,
+      ...group,
+      requestTimeout: JOIN_MS_MAX,
+      retries: GROUP_RETRIES,
+      retryDelay: RETRY_MS,
+    }),
+    reader: new TopicClient({ ...options, ...group, retries: 0 }),
   }
 }
 

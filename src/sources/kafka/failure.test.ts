@@ -6,7 +6,7 @@ import {
   UserError,
 } from '@platformatic/kafka'
 import { expect, test } from 'vitest'
-import { answered, isClientError, isNetworkFailure, sourceError } from './failure.ts'
+import { answered, fetchError, isClientError, isNetworkFailure, sourceError } from './failure.ts'
 
 const refused = new Error('connect ECONNREFUSED 127.0.0.1:1')
 
@@ -19,6 +19,7 @@ test.each([
   [new UserError('Unknown topic clicks.'), 'TopicNotFound'],
   [new ProtocolError('UNKNOWN_TOPIC_ID'), 'TopicNotFound'],
   [new MultipleErrors('Twice', [new ProtocolError('GROUP_AUTHORIZATION_FAILED')]), 'AccessDenied'],
+  [new ProtocolError('LEADER_NOT_AVAILABLE'), 'LeaderNotAvailable'],
   [new ProtocolError('KAFKA_STORAGE_ERROR'), 'ReadFailed'],
 ])('%s is shown as Kafka.%s', (error, errorCode) => {
   expect(sourceError('read it', error).errorCode).toBe(`Kafka.${errorCode}`)
@@ -42,4 +43,12 @@ test('an answer is found among the errors of several attempts', () => {
 test('what the client did not throw is none of its errors', () => {
   expect(isClientError(new UserError('x'))).toBe(true)
   expect(isClientError(refused)).toBe(false)
+})
+
+test('what the client can’t take apart is shown as what it was, and does not end the source', () => {
+  const error = fetchError(new Error('incorrect header check'))
+  expect(isClientError(error)).toBe(true)
+  expect(sourceError('read partition 3', error as Error).message).toBe(
+    'Cannot read partition 3: incorrect header check',
+  )
 })

@@ -2,6 +2,7 @@
  * What the client throws, as operators are shown it. It throws trees: errors of several attempts, each with
  * its causes, of which the innermost say what happened.
  */
+import { ProtocolError } from '@platformatic/kafka'
 import { SourceError } from '../../source.ts'
 
 /** What of the client's and the protocol's codes an errorCode of ours stands for; the first that fits. */
@@ -14,11 +15,18 @@ const ERROR_CODES: readonly (readonly [errorCode: string, ...codes: string[]])[]
     'GROUP_AUTHORIZATION_FAILED',
     'CLUSTER_AUTHORIZATION_FAILED',
   ],
+  ['LeaderNotAvailable', 'LEADER_NOT_AVAILABLE'],
   ['ConnectionFailed', 'PLT_KFK_NETWORK', 'PLT_KFK_TIMEOUT'],
 ]
 
 export function isClientError(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('PLT_KFK_')
+}
+
+/** Of a fetch: what the client can't take apart or decompress it throws as it comes, without a code. */
+export function fetchError(error: unknown): unknown {
+  if (isClientError(error)) return error
+  return new ProtocolError('CORRUPT_MESSAGE', null, { cause: error as Error })
 }
 
 /** Whether a broker gave this answer, by its name in Kafka's protocol. */

@@ -1,5 +1,5 @@
 /** Where a partition's log begins and ends, and which offset belongs to an instant. */
-import { ListOffsetTimestamps } from '@platformatic/kafka'
+import { FetchIsolationLevels, ListOffsetTimestamps } from '@platformatic/kafka'
 import { SourceError } from '../../source.ts'
 import type { KafkaClient } from './clients.ts'
 
@@ -22,7 +22,10 @@ export async function logRange(
   return { earliest, end }
 }
 
-/** Where the logs of all these partitions end, by their numbers. */
+/**
+ * Where the logs of all these partitions end, by their numbers. What transactions that are open have
+ * written is counted, as a fetch's high watermark and Kafka's own tools count it.
+ */
 export async function logEnds(
   client: KafkaClient,
   topic: string,
@@ -32,6 +35,7 @@ export async function logEnds(
     topics: [topic],
     partitions: { [topic]: [...partitions] },
     timestamp: ListOffsetTimestamps.LATEST,
+    isolationLevel: FetchIsolationLevels.READ_UNCOMMITTED,
   })
   return new Map(
     (offsets.get(topic) ?? []).flatMap((end, partition) => [[partition, end] as const]),

@@ -7,11 +7,13 @@
  * About once a second the cluster is looked at: who leads what, and what is to be opened. A loop whose
  * partitions have gone ends, and is begun again by the next look.
  */
+import { ProtocolError } from '@platformatic/kafka'
 import type { Clock } from '../../base/clock.ts'
 import type { SourceHost } from '../../source.ts'
 import type { KafkaClient } from './clients.ts'
-import { answered, isClientError, isNetworkFailure, sourceError } from './failure.ts'
+import { answered, fetchError, isClientError, isNetworkFailure, sourceError } from './failure.ts'
 import { logEnds } from './offsets.ts'
+import { NO_LEADER } from './topic-client.ts'
 import type { TopicState } from './topic-partition.ts'
 import { TopicPartition } from './topic-partition.ts'
 
@@ -115,6 +117,7 @@ export class TopicReader {
         partition.checkTopic(this.#topic)
         const leader = topic.partitions[partition.number]?.leader ?? -1
         partition.leader = leader < 0 ? undefined : leader
+        if (partition.leader === undefined) this.#failed(partition, new ProtocolError(NO_LEADER))
       }
     } catch (error) {
       if (!isClientError(error) || signal.aborted) throw error
@@ -238,24 +241,28 @@ export class TopicReader {
           : [[partition.number, { partition, from: partition.next }]],
       ),
     )
-    const response = await this.#client.fetch({
-      node,
-      minBytes: 1,
-      maxBytes: Math.max(MIB, Math.floor(FETCHED_BYTES_MAX / this.#loops.size)),
-      maxWaitTime: waitMs,
-      topics: [
-        {
-          topicId: this.#topic.id,
-          partitions: [...wanted].map(([partition, { from }]) => ({
-            partition,
-            fetchOffset: from,
-            currentLeaderEpoch: -1,
-            lastFetchedEpoch: -1,
-            partitionMaxBytes: PARTITION_BYTES_MAX,
-          })),
-        },
-      ],
-    })
+    const response = await this.#client
+      .fetch({
+        node,
+        minBytes: 1,
+        maxBytes: Math.max(MIB, Math.floor(FETCHED_BYTES_MAX / this.#loops.size)),
+        maxWaitTime: waitMs,
+        topics: [
+          {
+            topicId: this.#topic.id,
+            partitions: [...wanted].map(([partition, { from }]) => ({
+              partition,
+              fetchOffset: from,
+              currentLeaderEpoch: -1,
+              lastFetchedEpoch: -1,
+              partitionMaxBytes: PARTITION_BYTES_MAX,
+            })),
+          },
+        ],
+      })
+      .catch((error: unknown) => {
+        throw fetchError(error)
+      })
     await Promise.all(
       response.responses.flatMap((topic) =>
         topic.partitions.map(async (fetched) => {

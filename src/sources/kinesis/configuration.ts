@@ -1,12 +1,11 @@
 /**
  * KinesisStreamSourceConfiguration: AWS's KinesisStreamARN and RoleARN, and as extensions where reading
- * begins (StartingPosition, StartingTimestamp) and whether it goes by enhanced fan-out
- * (EnhancedFanOutConsumerName). AWS begins at the delivery stream's creation. LATEST is the same instant
- * here: were it decided when reading begins, a restart before the first record would skip records.
+ * begins (starting-position.ts) and whether it goes by enhanced fan-out (EnhancedFanOutConsumerName).
  */
 import { strict as assert } from 'node:assert'
 import type { Json, JsonObject } from '../../base/json.ts'
 import { ConfigurationError } from '../../destination.ts'
+import { describeStart, startingPosition, startMs } from '../starting-position.ts'
 
 const STREAM_ARN = /^arn:aws[a-z-]*:kinesis:([a-z0-9-]+):\d{12}:stream\/([a-zA-Z0-9_.-]{1,128})$/
 const ROLE_ARN = /^arn:/
@@ -48,59 +47,30 @@ export function createConfiguration(configuration: JsonObject, createdAtMs: numb
   return {
     KinesisStreamARN,
     RoleARN,
-    ...startingPosition(configuration, createdAtMs),
+    ...startingPosition(configuration, createdAtMs, refuse),
     ...(consumer === undefined ? {} : { EnhancedFanOutConsumerName: consumer }),
   }
 }
 
-function startingPosition(configuration: JsonObject, createdAtMs: number): JsonObject {
-  const { StartingPosition, StartingTimestamp } = configuration
-  if (StartingTimestamp !== undefined && StartingPosition !== 'AT_TIMESTAMP') {
-    refuse('StartingTimestamp goes with the StartingPosition AT_TIMESTAMP only')
-  }
-  switch (StartingPosition) {
-    case 'TRIM_HORIZON':
-      return { StartingPosition }
-    case 'AT_TIMESTAMP': {
-      if (typeof StartingTimestamp !== 'number' || !(StartingTimestamp >= 0)) {
-        return refuse('StartingTimestamp must be given, in seconds since 1970')
-      }
-      if (StartingTimestamp * 1_000 > createdAtMs) refuse('StartingTimestamp is in the future')
-      return { StartingPosition, StartingTimestamp }
-    }
-    case undefined:
-    case 'LATEST':
-      return { StartingPosition: 'AT_TIMESTAMP', StartingTimestamp: createdAtMs / 1_000 }
-    default:
-      return refuse('StartingPosition must be LATEST, TRIM_HORIZON or AT_TIMESTAMP')
-  }
-}
-
-/** DeliveryStartTimestamp is AWS's; there is none where all that the stream still has is read. */
 export function describeConfiguration(stored: JsonObject): JsonObject {
-  const { KinesisStreamARN, RoleARN, StartingPosition, StartingTimestamp } = stored
-  const { EnhancedFanOutConsumerName } = stored
+  const { KinesisStreamARN, RoleARN, EnhancedFanOutConsumerName } = stored
   return {
     KinesisStreamSourceDescription: {
       KinesisStreamARN,
       RoleARN,
-      ...(StartingTimestamp === undefined
-        ? { StartingPosition }
-        : { DeliveryStartTimestamp: StartingTimestamp }),
+      ...describeStart(stored),
       ...(EnhancedFanOutConsumerName === undefined ? {} : { EnhancedFanOutConsumerName }),
     },
   }
 }
 
 export function readConfiguration(stored: JsonObject): KinesisConfiguration {
-  const { KinesisStreamARN, StartingTimestamp, EnhancedFanOutConsumerName } = stored
+  const { KinesisStreamARN, EnhancedFanOutConsumerName } = stored
+  const atMs = startMs(stored)
   assert(typeof KinesisStreamARN === 'string', 'it was checked when the stream was made')
   return {
     streamArn: KinesisStreamARN,
-    beginning:
-      typeof StartingTimestamp === 'number'
-        ? { type: 'AT_TIMESTAMP', atMs: Math.round(StartingTimestamp * 1_000) }
-        : { type: 'TRIM_HORIZON' },
+    beginning: atMs === undefined ? { type: 'TRIM_HORIZON' } : { type: 'AT_TIMESTAMP', atMs },
     consumerName:
       typeof EnhancedFanOutConsumerName === 'string' ? EnhancedFanOutConsumerName : undefined,
   }

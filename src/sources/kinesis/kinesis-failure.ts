@@ -24,6 +24,10 @@ const THROTTLED = new Set([
   'ThrottlingException',
 ])
 
+/** The SDK calls these timeouts as well. */
+const BROKEN = new Set(['ECONNRESET', 'EPIPE'])
+const LIBRARY_PREFIX = /^@smithy\/\S+ - \[\w+\] /
+
 /** A call was refused; why is in its name, as the service gave it. */
 export class KinesisFailure extends SourceError {
   readonly operation: string
@@ -32,9 +36,8 @@ export class KinesisFailure extends SourceError {
   constructor(operation: string, error: unknown) {
     const { name, message, $metadata, code } = toSdkError(error)
     const answered = $metadata?.httpStatusCode !== undefined
-    super(errorCodeOf(name, answered), `Cannot call ${operation}: ${message || code || name}`, {
-      cause: error,
-    })
+    const said = (message || code || name).replace(LIBRARY_PREFIX, '')
+    super(errorCodeOf(name, code, answered), `Cannot call ${operation}: ${said}`, { cause: error })
     this.operation = operation
     this.#serviceName = name
   }
@@ -61,8 +64,9 @@ function toSdkError(error: unknown): SdkError {
   return error instanceof Error ? error : new Error(String(error))
 }
 
-function errorCodeOf(name: string, answered: boolean): string {
+function errorCodeOf(name: string, code: string | undefined, answered: boolean): string {
   if (DENIED.has(name)) return 'Kinesis.AccessDenied'
+  if (code !== undefined && BROKEN.has(code)) return 'Kinesis.ConnectionFailed'
   if (name === 'TimeoutError') return 'Kinesis.RequestTimeout'
   if (!answered && !name.endsWith('Exception')) return 'Kinesis.ConnectionFailed'
   return `Kinesis.${name.replace(/Exception$/, '')}`

@@ -1,5 +1,6 @@
 /** What a real Kinesis does now and then, by a fake that does it on demand; and enhanced fan-out. */
 import { expect, test } from 'vitest'
+import { kplAggregate } from '../../../test/fakes/kpl-aggregate.ts'
 import { kinesisDelivery, readKinesis } from '../../../test/fakes/kinesis-reading.ts'
 import { FakeKinesis } from '../../../test/fakes/kinesis-server.ts'
 import { FakeSourceHost, FakeTakeover } from '../../../test/fakes/source-host.ts'
@@ -131,6 +132,18 @@ test.each(BOTH)('by %s, children are read after their parent', async (_name, spe
   await host.until(() => takeover.records.length === 3)
   expect(texts(takeover)).toEqual(['a', 'b', 'c'])
   await host.until(() => [...host.progressOf.keys()].join() === 's1')
+})
+
+test('what was aggregated is taken as a whole where a server tells no ranges of keys', async () => {
+  await using kinesis = await kinesisWith()
+  kinesis.tellsHashKeys = false
+  const parts = ['a', 'b', 'c'].map((data) => ({ data, partitionKey: data }))
+  kinesis.put('s0', [kplAggregate(parts)])
+  const takeover = new FakeTakeover()
+  const host = new FakeSourceHost(kinesisDelivery(ARN), takeover)
+  await using _reading = readKinesis(kinesis.endpoint, host)
+  await host.until(() => takeover.records.length > 0)
+  expect(texts(takeover)).toEqual(['a', 'b', 'c'])
 })
 
 test('a child whose parent was never read from is read from the beginning that was asked for', async () => {

@@ -58,6 +58,9 @@ export interface ShardPage {
   readonly next: string | undefined
 }
 
+/** Of a server that tells no ranges: all keys. Else what was aggregated would be dropped as stray. */
+const HASH_KEY_MAX = 2n ** 128n - 1n
+
 /** @throws KinesisFailure from all of its methods */
 export class KinesisService {
   /** AWS goes by the ARN, which may be another account's; other servers know names only. */
@@ -85,11 +88,10 @@ export class KinesisService {
         ? {}
         : { credentials: { accessKeyId, secretAccessKey } }),
     }
-    return new KinesisService(
-      streamArn,
-      new Kinesis({ ...configuration, requestHandler: new NodeHttpHandler(HTTP) }),
-      new Kinesis(configuration),
-    )
+    const kinesis = new Kinesis({ ...configuration, requestHandler: new NodeHttpHandler(HTTP) })
+    // It goes through each answer record by record, for a log that nobody keeps.
+    kinesis.middlewareStack.remove('loggerMiddleware')
+    return new KinesisService(streamArn, kinesis, new Kinesis(configuration))
   }
 
   close(): void {
@@ -133,9 +135,14 @@ export class KinesisService {
     return ShardIterator
   }
 
-  async records(ShardIterator: string, abortSignal: AbortSignal): Promise<ShardPage> {
+  /** @param Limit how many records at most, up to PAGE_RECORDS_MAX */
+  async records(
+    ShardIterator: string,
+    Limit: number,
+    abortSignal: AbortSignal,
+  ): Promise<ShardPage> {
     const { Records, MillisBehindLatest, NextShardIterator } = await attempt('GetRecords', () =>
-      this.#kinesis.getRecords({ ShardIterator }, { abortSignal }),
+      this.#kinesis.getRecords({ ShardIterator, Limit }, { abortSignal }),
     )
     return {
       records: (Records ?? []).map(recordOf),
@@ -215,7 +222,7 @@ function shardOf(shard: ServiceShard): Shard {
   return {
     shardId: ShardId ?? '',
     parents: [ParentShardId, AdjacentParentShardId].filter((id) => id !== undefined),
-    hashKeys: { first: BigInt(StartingHashKey ?? 0), last: BigInt(EndingHashKey ?? 0) },
+    hashKeys: { first: BigInt(StartingHashKey ?? 0), last: BigInt(EndingHashKey ?? HASH_KEY_MAX) },
     isClosed: SequenceNumberRange?.EndingSequenceNumber !== undefined,
   }
 }

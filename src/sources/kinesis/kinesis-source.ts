@@ -98,7 +98,6 @@ class StreamReading {
       await Promise.allSettled(loops)
       for (const { stop } of this.#readers.values()) stop.abort()
       await Promise.all([...this.#readers.values()].map(({ stopped }) => stopped))
-      await this.#tools.host.releaseLeases()
     }
   }
 

@@ -6,12 +6,14 @@
  * of the data stream have together. Who has caught up asks once a second, as Firehose does. Enhanced
  * fan-out pushes, and has 2 MB/s of its own; a subscription lasts five minutes and is taken again.
  *
- * Before anything is held in memory the gate is passed; what was read stays inside until the next page is
- * asked for. So it is the gate that bounds the memory, however many shards there are.
+ * Before a page is asked for the gate is passed, and it stays inside until it is taken over. So it is the
+ * gate that bounds the memory, however many shards there are. A page that is pushed comes when it likes,
+ * and waits outside: one for each shard.
  */
 import { backoffMs } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { SourceHost } from '../../source.ts'
+import { ReadSize } from '../read-size.ts'
 import { KinesisFailure } from './kinesis-failure.ts'
 import { PAGE_RECORDS_MAX } from './kinesis-service.ts'
 import type { KinesisService, Shard, ShardPage, ShardPlace } from './kinesis-service.ts'
@@ -35,6 +37,16 @@ export const SERVICE_PACE: ReadingPace = {
   retry: { firstMs: 250, maxMs: 10_000 },
 }
 
+/**
+ * About so much is asked for at once. Five times a second it is more than the service gives, and little
+ * beside the 10 MiB that a page can have, of which there are several copies for a while.
+ */
+const PAGE_BYTES = 2 * 1024 * 1024
+
+export function newPageSize(): ReadSize {
+  return new ReadSize(PAGE_BYTES, PAGE_RECORDS_MAX)
+}
+
 export interface ReadingTools {
   readonly service: KinesisService
   readonly host: SourceHost
@@ -45,22 +57,27 @@ export interface ReadingTools {
   readonly consumerArn: string | undefined
 }
 
-/** @throws KinesisFailure, and the signal's reason once it has aborted */
+/**
+ * @param size what is known of the shard's records, and learned on the way
+ * @throws KinesisFailure, and the signal's reason once it has aborted
+ */
 export function shardPages(
   shard: Shard,
   place: ShardPlace,
+  size: ReadSize,
   tools: ReadingTools,
   signal: AbortSignal,
 ): AsyncGenerator<ShardPage> {
   const { consumerArn } = tools
   return consumerArn === undefined
-    ? polledPages(shard, place, tools, signal)
+    ? polledPages(shard, place, size, tools, signal)
     : pushedPages(consumerArn, shard, place, tools, signal)
 }
 
 async function* polledPages(
   shard: Shard,
   place: ShardPlace,
+  size: ReadSize,
   tools: ReadingTools,
   signal: AbortSignal,
 ): AsyncGenerator<ShardPage> {
@@ -72,11 +89,13 @@ async function* polledPages(
     const startedMs = clock.monotonicMs()
     let waitMs: number
     try {
-      const page = await service.records(iterator, signal)
+      const page = await service.records(iterator, size.count, signal)
+      const isFull = page.records.length >= size.count
+      size.learn(meanSize(page))
       yield page
       iterator = page.next
       refusals = 0
-      waitMs = pauseAfter(page, shard, pace)
+      waitMs = pauseAfter(page, isFull, shard, pace)
     } catch (error) {
       if (!(error instanceof KinesisFailure) || !error.isThrottling) throw error
       // The iterator is still good.
@@ -95,14 +114,23 @@ async function* polledPages(
 
 function pauseAfter(
   { records, behindLatestMs }: ShardPage,
+  isFull: boolean,
   { isClosed }: Shard,
   pace: ReadingPace,
 ): number {
   // Of a closed shard there is the end to be found, and not every server says how far behind one is.
-  const expectsMore = behindLatestMs > 0 || isClosed || records.length >= PAGE_RECORDS_MAX
+  const expectsMore = behindLatestMs > 0 || isClosed || isFull
   if (!expectsMore) return pace.idleMs
-  const bytes = records.reduce((sum, { data }) => sum + data.byteLength, 0)
-  return Math.max(pace.callMsMin, bytes / pace.bytesPerMs)
+  return Math.max(pace.callMsMin, bytesOf(records) / pace.bytesPerMs)
+}
+
+/** Not the largest: calls are few, so that small pages would be slow. */
+function meanSize({ records }: ShardPage): readonly number[] {
+  return records.length === 0 ? [] : [bytesOf(records) / records.length]
+}
+
+function bytesOf(records: ShardPage['records']): number {
+  return records.reduce((sum, { data }) => sum + data.byteLength, 0)
 }
 
 async function* pushedPages(

@@ -16,7 +16,7 @@ import type { SourcePartition } from '../../source.ts'
 import type { Beginning } from './configuration.ts'
 import { KinesisFailure } from './kinesis-failure.ts'
 import type { KinesisRecord, Shard, ShardPlace } from './kinesis-service.ts'
-import { shardPages } from './shard-pages.ts'
+import { newPageSize, shardPages } from './shard-pages.ts'
 import type { ReadingTools } from './shard-pages.ts'
 import { sourceRecords } from './shard-records.ts'
 
@@ -24,6 +24,7 @@ export class ShardReader {
   readonly #shard: Shard
   readonly #beginning: Beginning
   readonly #tools: ReadingTools
+  readonly #size = newPageSize()
   /** In a row. */
   #failures = 0
 
@@ -52,12 +53,13 @@ export class ShardReader {
   async #readToEnd(signal: AbortSignal): Promise<void> {
     const { host, clock } = this.#tools
     const { shardId } = this.#shard
-    const partition = await this.#open(shardId)
+    const [partition, ...parents] = await host.open([shardId, ...this.#shard.parents])
+    if (partition === undefined) throw new Error(`Cannot read ${shardId}: it was not opened`)
     const openedMs = clock.nowMs()
-    const place = await this.#place(partition)
+    const place = this.#place(partition, parents)
     let last = partition.position
     let resuming = last !== undefined
-    for await (const page of shardPages(this.#shard, place, this.#tools, signal)) {
+    for await (const page of shardPages(this.#shard, place, this.#size, this.#tools, signal)) {
       const [first] = page.records
       if (resuming && first !== undefined) {
         if (first.sequenceNumber !== last && first.arrivedAtMs < openedMs) this.#reportGap(last)
@@ -84,20 +86,13 @@ export class ShardReader {
     if (records.length > 0) await partition.append(records, signal)
   }
 
-  async #open(shardId: string): Promise<SourcePartition> {
-    const [partition] = await this.#tools.host.open([shardId])
-    if (partition === undefined) throw new Error(`Cannot read ${shardId}: it was not opened`)
-    return partition
-  }
-
   /**
    * A shard that was never read is read from the stream's beginning, an instant, also if it is a child: its
    * parents may have been closed before that instant. But where records of a parent were taken over, all
    * of the child's are later, whatever the clocks of its service say.
    */
-  async #place({ position }: SourcePartition): Promise<ShardPlace> {
+  #place({ position }: SourcePartition, parents: readonly SourcePartition[]): ShardPlace {
     if (position !== undefined) return { type: 'AT_SEQUENCE_NUMBER', sequenceNumber: position }
-    const parents = await this.#tools.host.open(this.#shard.parents)
     const isContinued = parents.some((parent) => parent.position !== undefined)
     return isContinued ? { type: 'TRIM_HORIZON' } : this.#beginning
   }

@@ -7,7 +7,7 @@
  * and sends the strays anew. So strays are dropped, as the Kinesis Client Library does; taken, they
  * would be delivered twice.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { JsonObject } from '../../base/json.ts'
 import { kplUserRecords } from '../../processors/unpacking/kpl-aggregate.ts'
 import type { KplRecord } from '../../processors/unpacking/kpl-aggregate.ts'
@@ -36,8 +36,7 @@ export function* sourceRecords(
 
 function belongsTo({ hashKeys }: Shard, { partitionKey, explicitHashKey }: KplRecord): boolean {
   const isGiven = explicitHashKey !== undefined && /^\d+$/.test(explicitHashKey)
-  const digest = (): string => createHash('md5').update(partitionKey).digest('hex')
-  const hashKey = BigInt(isGiven ? explicitHashKey : `0x${digest()}`)
+  const hashKey = BigInt(isGiven ? explicitHashKey : `0x${hash('md5', partitionKey)}`)
   return hashKey >= hashKeys.first && hashKey <= hashKeys.last
 }
 

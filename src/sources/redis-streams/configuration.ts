@@ -1,13 +1,13 @@
 /**
- * RedisStreamSourceConfiguration, an extension. Password and certificates are the host's (Connections).
- * StartingPosition is as for Kinesis: LATEST is the instant of the delivery stream's creation, fixed, so
- * that a restart before the first record skips nothing.
+ * RedisStreamSourceConfiguration, an extension. Password and certificates are the host's (Connections);
+ * where reading begins is as for Kinesis (starting-position.ts).
  */
-import { parseBackend } from '../../backend.ts'
+import { parseRedisPlace, PlaceError } from '../../backend.ts'
 import type { RedisPlace } from '../../backend.ts'
 import type { Json, JsonObject } from '../../base/json.ts'
 import { ConfigurationError } from '../../destination.ts'
 import type { DeliveryStream } from '../../delivery-stream.ts'
+import { describeStart, startingPosition, startMs } from '../starting-position.ts'
 import { ID_MIN, idBefore } from './entry-id.ts'
 import { RECORD_FORMATS } from './entry-record.ts'
 import type { RecordFormat } from './entry-record.ts'
@@ -52,7 +52,7 @@ export function createConfiguration(given: JsonObject, createdAtMs: number): Jso
     StreamKeys,
     ...(ConsumerGroup !== undefined && { ConsumerGroup }),
     RecordFormat,
-    ...startingPosition(given, createdAtMs),
+    ...startingPosition(given, createdAtMs, refuse),
   }
 }
 
@@ -80,36 +80,12 @@ function isName(value: Json): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= NAME_LENGTH_MAX
 }
 
-function startingPosition(given: JsonObject, createdAtMs: number): JsonObject {
-  const { StartingPosition = 'LATEST', StartingTimestamp } = given
-  if (StartingTimestamp !== undefined && StartingPosition !== 'AT_TIMESTAMP') {
-    refuse('StartingTimestamp goes with the StartingPosition AT_TIMESTAMP only')
-  }
-  switch (StartingPosition) {
-    case 'TRIM_HORIZON':
-      return { StartingPosition }
-    case 'LATEST':
-      return { StartingPosition: 'AT_TIMESTAMP', StartingTimestamp: createdAtMs / 1_000 }
-    case 'AT_TIMESTAMP':
-      if (typeof StartingTimestamp !== 'number' || !(StartingTimestamp >= 0)) {
-        return refuse('StartingTimestamp must be given, in seconds since 1970')
-      }
-      if (StartingTimestamp * 1_000 > createdAtMs) refuse('StartingTimestamp is in the future')
-      return { StartingPosition, StartingTimestamp }
-    default:
-      return refuse('StartingPosition must be LATEST, TRIM_HORIZON or AT_TIMESTAMP')
-  }
-}
-
-/** DeliveryStartTimestamp as AWS has it for the sources that it knows. */
 export function describeConfiguration(stored: JsonObject): JsonObject {
-  const { StartingPosition, StartingTimestamp, ...others } = stored
+  const { StartingPosition: _position, StartingTimestamp: _timestamp, ...others } = stored
   return {
     RedisStreamSourceDescription: {
       ...others,
-      ...(StartingTimestamp === undefined
-        ? { StartingPosition }
-        : { DeliveryStartTimestamp: StartingTimestamp }),
+      ...describeStart(stored),
     },
   }
 }
@@ -119,7 +95,8 @@ export function readConfiguration({
   streamId,
   source = {},
 }: Pick<DeliveryStream, 'name' | 'streamId' | 'source'>): RedisStreamConfiguration {
-  const { RedisUrl, StreamKeys, ConsumerGroup, RecordFormat, StartingTimestamp } = source
+  const { RedisUrl, StreamKeys, ConsumerGroup, RecordFormat } = source
+  const atMs = startMs(source)
   return {
     url: RedisUrl as string,
     keys: StreamKeys as string[],
@@ -128,22 +105,18 @@ export function readConfiguration({
         ? ConsumerGroup
         : `standpipe-${name}-${streamId.slice(0, 8)}`,
     format: RecordFormat as RecordFormat,
-    startId:
-      typeof StartingTimestamp === 'number'
-        ? idBefore(Math.round(StartingTimestamp * 1_000))
-        : ID_MIN,
+    startId: atMs === undefined ? ID_MIN : idBefore(atMs),
   }
 }
 
 /** @throws ConfigurationError */
 export function placeOf(url: string): RedisPlace {
   try {
-    const backend = parseBackend(url)
-    if (backend.kind === 'redis') return backend.place
+    return parseRedisPlace(url)
   } catch (error) {
-    return refuse((error as Error).message.replace('Cannot use backend: ', 'RedisUrl: '))
+    if (error instanceof PlaceError) refuse(`RedisUrl: ${error.message}`)
+    throw error
   }
-  return refuse('RedisUrl must begin with redis:// or rediss://')
 }
 
 function refuse(reason: string): never {

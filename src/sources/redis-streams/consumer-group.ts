@@ -60,6 +60,7 @@ export class ConsumerGroup {
       addedCount: countOf(facts.get('entries-added')),
       firstId,
       lastId: String(facts.get('last-generated-id')),
+      deletedId: facts.get('max-deleted-entry-id') as string | undefined,
     }
   }
 
@@ -87,9 +88,13 @@ export class ConsumerGroup {
     })
   }
 
-  /** Corrects the server's count of what the group was given. */
-  async correctReadCount(lastDeliveredId: string, readCount: number): Promise<void> {
-    const parameters = [this.key, this.#group, lastDeliveredId, 'ENTRIESREAD', readCount] as const
+  /**
+   * Says up to where the group was given entries.
+   * @param readCount how many were ever added up to there; absent: not known
+   */
+  async set(lastDeliveredId: string, readCount?: number): Promise<void> {
+    const count = readCount === undefined ? [] : ['ENTRIESREAD', readCount]
+    const parameters = [this.key, this.#group, lastDeliveredId, ...count] as const
     await this.#ask((redis) => redis.call('XGROUP', 'SETID', ...parameters))
   }
 
@@ -121,10 +126,10 @@ export class ConsumerGroup {
     return entriesOf(await this.#ask((redis) => redis.callBuffer('XRANGE', ...parameters)))
   }
 
-  /** What the group has given nobody yet; waits for it so long. */
-  async readNew(countMax: number, waitMs: number): Promise<readonly Entry[]> {
+  /** What the group has given nobody yet; waits for it so long, or not at all. */
+  async readNew(countMax: number, waitMs?: number): Promise<readonly Entry[]> {
     const who = ['GROUP', this.#group, this.#consumer] as const
-    const limits = ['COUNT', countMax, 'BLOCK', waitMs] as const
+    const limits = ['COUNT', countMax, ...(waitMs === undefined ? [] : ['BLOCK', waitMs])] as const
     const answer = await this.#ask(
       (redis) => redis.callBuffer('XREADGROUP', ...who, ...limits, 'STREAMS', this.key, '>'),
       this.#waiting,
@@ -143,7 +148,7 @@ export class ConsumerGroup {
     connection = this.#commands,
   ): Promise<unknown> {
     try {
-      return await connection.ask(command)
+      return await command(connection.redis)
     } catch (error) {
       throw failureOf(error, this.key, connection.brokenBy)
     }

@@ -41,6 +41,10 @@ export function recordOf(
   return { data, position: id, metadata: metadataOf(metadataOfKey, id, others) }
 }
 
+export function entryBytes({ fields }: Entry): number {
+  return fields.reduce((sum, { name, value }) => sum + name.length + value.byteLength, 0)
+}
+
 function valueField(fields: readonly Field[]): Field | undefined {
   return fields.length === 1 ? fields[0] : fields.find(({ name }) => name === DATA_FIELD)
 }

@@ -13,8 +13,10 @@ import {
 } from '../../../test/fakes/redis-stream-entries.ts'
 import { GROUP, SourceRun } from '../../../test/fakes/redis-stream-source.ts'
 import { FakeTakeover } from '../../../test/fakes/source-host.ts'
+import { startReplica } from '../../../test/servers/redis-replication.ts'
 import { startRedis } from '../../../test/servers/redis.ts'
 import type { RedisServer } from '../../../test/servers/redis.ts'
+import { until } from '../../../test/servers/until.ts'
 
 const programs = await findPrograms()
 const isHere = available('Redis', programs.length > 0)
@@ -106,5 +108,68 @@ describe.runIf(isHere).each(programs)('%s', (program) => {
     await second.untilCount(11)
     expect(second.texts.at(-1)).toBe('new')
     expect(second.host.gaps.map(({ lostCount }) => lostCount)).toEqual([undefined])
+  })
+
+  test('a replica that takes over with less is read on, and the gap is told', async () => {
+    await using master = await start()
+    await using replica = await startReplica(master, { program })
+    const takeover = new FakeTakeover()
+    await add(master, 1, 6)
+    await using first = new SourceRun(reads(master, { takeover }))
+    await first.untilCount(6)
+    await until('the replica has them', 5_000, async () =>
+      (await replica.call('XLEN', KEY)) === 6 ? true : undefined,
+    )
+    await replica.call('REPLICAOF', 'NO', 'ONE')
+    await add(master, 7, 10)
+    await first.untilCount(10)
+    await first.stop()
+
+    await add(replica, 7, 8)
+    await using second = new SourceRun(reads(replica, { takeover }))
+    await second.host.until(() => second.host.gaps.length > 0)
+    await add(replica, 9, 12)
+    await second.untilCount(12)
+    await nothingPending(replica)
+    await second.stop()
+    expect(second.texts).toEqual(numbers(1, 12))
+    expect(second.host.gaps).toEqual([
+      { partition: KEY, lostCount: undefined, message: expect.stringContaining('up to 100-10') },
+    ])
+  })
+
+  test('a replica whose entries have gone on beyond the position is a gap as well', async () => {
+    await using master = await start()
+    await using replica = await startReplica(master, { program })
+    const takeover = new FakeTakeover()
+    await add(master, 1, 10)
+    await using first = new SourceRun(reads(master, { takeover }))
+    await first.untilCount(10)
+    await first.stop()
+    await replica.call('REPLICAOF', 'NO', 'ONE')
+    await replica.call('DEL', KEY)
+    await replica.call('XGROUP', 'CREATE', KEY, GROUP, '0', 'MKSTREAM')
+    for (const id of ['100-9', '100-11']) await replica.call('XADD', KEY, id, 'data', id)
+    await using second = new SourceRun(reads(replica, { takeover }))
+    await second.untilCount(11)
+    await second.stop()
+    expect(second.texts.at(-1)).toBe('100-11')
+    expect(second.host.gaps.map(({ lostCount }) => lostCount)).toEqual([undefined])
+  })
+
+  test('a Redis that has forgotten only what the group was given has no gap', async () => {
+    await using server = await start()
+    const takeover = new FakeTakeover()
+    await add(server, 1, 10)
+    await using first = new SourceRun(reads(server, { takeover }))
+    await first.untilCount(10)
+    await first.stop()
+    await server.call('XGROUP', 'SETID', KEY, GROUP, '100-4')
+    await add(server, 11, 12)
+    await using second = new SourceRun(reads(server, { takeover }))
+    await second.untilCount(12)
+    await second.stop()
+    expect(second.texts).toEqual(numbers(1, 12))
+    expect(second.host.gaps).toEqual([])
   })
 })

@@ -8,29 +8,35 @@
  *   given by the group, out of turn      a reader that nobody waits for any more got what lies between:
  *                                        everything is looked at anew
  *   group behind the position            what it gives up to there is only acknowledged
+ *   group ahead of the stream's end      it is set back, or it would give nobody what comes up to there
  *   no group                             it is made where the position is
  *
  * So positions rise, and nothing below one is left out. Entries that are not in the stream any more when
- * their turn comes are told as a gap.
+ * their turn comes are told as a gap; and so is it when Redis has gone back, a master replaced by a replica
+ * that had less, say: entries that are added then with ids up to the position are taken for known ones.
  */
 import { backoffMs } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import { PositionMoved } from '../../chunk-origin.ts'
 import { SourceError } from '../../source.ts'
 import type { SourceHost, SourcePartition } from '../../source.ts'
+import { ReadSize } from '../read-size.ts'
 import type { ConsumerGroup, GroupFacts } from './consumer-group.ts'
-import { EntryCount } from './entry-count.ts'
+import { behindLatestMs, EntryCount } from './entry-count.ts'
 import type { StreamFacts } from './entry-count.ts'
-import { compareIds, earlierId, ID_MIN, idMs, laterId } from './entry-id.ts'
-import { recordOf } from './entry-record.ts'
+import { compareIds, earlierId, ID_MIN, laterId } from './entry-id.ts'
+import { entryBytes, recordOf } from './entry-record.ts'
 import type { Entry, RecordFormat } from './entry-record.ts'
-import { ReadSize } from './read-size.ts'
 import { concernsAll, GroupGone } from './redis-failure.ts'
 
 /** A connection that does not answer for a multiple of it is broken. */
 const WAIT_MS = 2_000
 /** How often the stream's ends are looked at: for the lag, and for what went. */
 const LOOK_MS = 1_000
+/** Of one answer: entries of a mebibyte make it one of 32 MiB before it is known that they are large. */
+const ENTRIES_MAX = 32
+/** Answers that are appended together. */
+const ANSWERS_MAX = 32
 const RETRY = { firstMs: 200, maxMs: 30_000 }
 
 export interface KeyReaderOptions {
@@ -51,7 +57,7 @@ export class KeyReader {
 
   constructor(options: KeyReaderOptions) {
     this.#options = options
-    this.#size = new ReadSize(options.readBytesMax)
+    this.#size = new ReadSize(options.readBytesMax, ENTRIES_MAX)
   }
 
   /**
@@ -82,37 +88,56 @@ export class KeyReader {
   /** Brings group and position together. */
   async #settle(partition: SourcePartition, signal: AbortSignal): Promise<Reading> {
     const { group, startId } = this.#options
+    const { position } = partition
     const found = await group.groupFacts()
     const { lastDeliveredId, readCount } = found ?? (await this.#make(partition))
-    const place = laterId(partition.position ?? ID_MIN, earlierId(startId, lastDeliveredId))
+    const stream = await this.#streamFacts()
+    if (position !== undefined && (found === undefined || isBefore(lastDeliveredId, position))) {
+      await this.#tellIfForgotten(stream, position)
+    }
+
+    const place = laterId(position ?? ID_MIN, earlierId(startId, lastDeliveredId))
+    const isAhead = isBefore(place, lastDeliveredId) && isBefore(stream.lastId, lastDeliveredId)
+    if (isAhead) await group.set(place)
+    const givenId = isAhead ? place : lastDeliveredId
     const reading: Reading = { partition, place }
 
     await this.#takePending(reading, signal)
     await group.removeIdleConsumers()
-    while (compareIds(reading.place, lastDeliveredId) < 0) {
-      const entries = await this.#range(reading.place, lastDeliveredId, signal)
+    while (isBefore(reading.place, givenId)) {
+      const entries = await this.#range(reading.place, givenId, signal)
       if (entries.length === 0) break
       await this.#take(reading, entries, signal)
     }
     // All that the group was given is passed now, there or not: the server's count is ours, unless the
-    // group is behind. A group that was made just now has none, and ours goes on.
-    const isBehind = compareIds(lastDeliveredId, place) < 0
-    reading.place = laterId(reading.place, lastDeliveredId)
-    if (found !== undefined) this.#count.reset(isBehind ? undefined : readCount)
+    // group was elsewhere. A group that was made just now has none, and ours goes on.
+    reading.place = laterId(reading.place, givenId)
+    const isElsewhere = isAhead || isBefore(lastDeliveredId, place)
+    if (found !== undefined) this.#count.reset(isElsewhere ? undefined : readCount, place)
     await this.#look(reading)
     return reading
   }
 
   async #make({ position }: SourcePartition): Promise<GroupFacts> {
-    const { host, group, startId } = this.#options
+    const { group, startId } = this.#options
     const lastDeliveredId = laterId(position ?? ID_MIN, startId)
-    const stream = await group.streamFacts()
     await group.create(lastDeliveredId)
-    if (position !== undefined && this.#count.passed === undefined && isUnknown(stream, position)) {
-      const message = 'The group was gone, and nothing of what was read before is in the stream'
-      host.gap(group.key, undefined, message)
-    }
     return { lastDeliveredId, readCount: undefined }
+  }
+
+  /** The group does not know that it has given the entry at the position; the stream may know of it. */
+  async #tellIfForgotten(stream: StreamFacts, position: string): Promise<void> {
+    const { host, group } = this.#options
+    if (!isBefore(stream.lastId, position)) {
+      // Then the count tells.
+      if (this.#count.passed !== undefined) return
+      const isThere = (await group.range(position, position, 1)).length > 0
+      const wasDeleted = stream.deletedId !== undefined && !isBefore(stream.deletedId, position)
+      if (isThere || wasDeleted) return
+    }
+    const message = `Redis knows nothing of what was read up to ${position}: what it had may not have been read, and what is added up to there is not`
+    host.gap(group.key, undefined, message)
+    this.#count.reset(undefined, position)
   }
 
   /** What others, or this consumer before, were given and have not acknowledged. */
@@ -136,31 +161,69 @@ export class KeyReader {
     if (lostCount > 0) host.gap(group.key, lostCount, 'Entries went after they were delivered')
   }
 
-  /** Until a reader got something out of turn. */
+  /** Until a reader got something out of turn, or the group was set elsewhere. */
   async #follow(reading: Reading, signal: AbortSignal): Promise<void> {
     const { host, group, clock } = this.#options
     for (;;) {
       signal.throwIfAborted()
       await host.admit(signal)
-      const entries = await group.readNew(this.#size.count, WAIT_MS)
-      this.#size.learn(entries)
-      const fresh = entries.filter(({ id }) => compareIds(id, reading.place) > 0)
-      const [first] = fresh
-      if (first !== undefined) {
-        const between = await group.range(`(${reading.place}`, `(${first.id}`, 1)
-        if (between.length > 0) return
-      }
-      await this.#take(reading, fresh, signal)
-      if (fresh.length < entries.length) await group.acknowledge(entries.map(({ id }) => id))
+      const answers = await this.#readNew()
+      const entries = answers.flat()
+      if (entries.length === 0 && (await this.#isPassedBy(reading))) return
+      const { place } = reading
+      const fresh = answers.map((answer) => answer.filter(({ id }) => isBefore(place, id)))
+      if (await this.#leftOut(reading, fresh)) return
+      await this.#take(reading, fresh.flat(), signal)
+      const known = entries.filter(({ id }) => !isBefore(place, id))
+      await group.acknowledge(known.map(({ id }) => id))
       if (clock.monotonicMs() >= this.#lookedAtMs + LOOK_MS) await this.#look(reading)
     }
+  }
+
+  /** What the group has given nobody yet, answer by answer: waits for the first, not for more. */
+  async #readNew(): Promise<readonly (readonly Entry[])[]> {
+    const { group, readBytesMax } = this.#options
+    const answers: (readonly Entry[])[] = []
+    let bytes = 0
+    let isMore = true
+    while (isMore) {
+      const countMax = this.#size.count
+      const entries = await group.readNew(countMax, answers.length === 0 ? WAIT_MS : undefined)
+      const sizes = entries.map(entryBytes)
+      this.#size.learn(sizes)
+      bytes += sizes.reduce((sum, size) => sum + size, 0)
+      answers.push(entries)
+      isMore = entries.length === countMax && bytes < readBytesMax && answers.length < ANSWERS_MAX
+    }
+    return answers
+  }
+
+  /** Whether the group has given to others what comes next here, or says so. */
+  async #isPassedBy({ place }: Reading): Promise<boolean> {
+    const facts = await this.#options.group.groupFacts()
+    return facts !== undefined && isBefore(place, facts.lastDeliveredId)
+  }
+
+  /** Whether there is something before one of the answers that neither we have, nor the answer before. */
+  async #leftOut({ place }: Reading, answers: readonly (readonly Entry[])[]): Promise<boolean> {
+    const { group } = this.#options
+    let lastId = place
+    const looks: Promise<readonly Entry[]>[] = []
+    for (const answer of answers) {
+      const [first] = answer
+      if (first === undefined) continue
+      looks.push(group.range(`(${lastId}`, `(${first.id}`, 1))
+      lastId = answer.at(-1)?.id ?? lastId
+    }
+    const between = await Promise.all(looks)
+    return between.some((entries) => entries.length > 0)
   }
 
   async #range(place: string, upTo: string, signal: AbortSignal): Promise<readonly Entry[]> {
     const { host, group } = this.#options
     await host.admit(signal)
     const entries = await group.range(`(${place}`, upTo, this.#size.count)
-    this.#size.learn(entries)
+    this.#size.learn(entries.map(entryBytes))
     return entries
   }
 
@@ -180,15 +243,21 @@ export class KeyReader {
   async #look({ place }: Reading): Promise<void> {
     const { host, group, clock } = this.#options
     this.#lookedAtMs = clock.monotonicMs()
-    const stream = await group.streamFacts()
-    if (stream === undefined) throw new GroupGone(`Cannot read ${group.key}: it was removed`)
+    const stream = await this.#streamFacts()
     const shortfall = this.#count.compare(stream, place)
     if (shortfall !== undefined) await this.#tellGap(shortfall.lostCount, place)
     const lagCount = this.#count.lag(stream, place)
     host.progress(group.key, {
-      behindLatestMs: Math.max(0, idMs(stream.lastId) - idMs(place)),
+      behindLatestMs: behindLatestMs(stream, place),
       ...(lagCount !== undefined && { lagCount }),
     })
+  }
+
+  async #streamFacts(): Promise<StreamFacts> {
+    const { group } = this.#options
+    const stream = await group.streamFacts()
+    if (stream === undefined) throw new GroupGone(`Cannot read ${group.key}: it was removed`)
+    return stream
   }
 
   async #tellGap(lostCount: number | undefined, place: string): Promise<void> {
@@ -199,7 +268,7 @@ export class KeyReader {
         : 'Entries went before they were read, or were added below what was read'
     host.gap(group.key, lostCount, message)
     const { passed } = this.#count
-    if (passed !== undefined) await group.correctReadCount(place, passed)
+    if (passed !== undefined) await group.set(place, passed)
   }
 }
 
@@ -209,7 +278,6 @@ interface Reading {
   place: string
 }
 
-/** Nothing in the stream is from before the position. */
-function isUnknown(stream: StreamFacts | undefined, position: string): boolean {
-  return stream?.firstId === undefined || compareIds(stream.firstId, position) > 0
+function isBefore(first: string, second: string): boolean {
+  return compareIds(first, second) < 0
 }

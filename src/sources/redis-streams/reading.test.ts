@@ -19,6 +19,7 @@ import type { FakeSourceHost } from '../../../test/fakes/source-host.ts'
 import { startRedis } from '../../../test/servers/redis.ts'
 import type { RedisServer } from '../../../test/servers/redis.ts'
 
+const MEBIBYTE = 2 ** 20
 const programs = await findPrograms()
 const isHere = available('Redis', programs.length > 0)
 
@@ -184,6 +185,61 @@ describe.runIf(isHere).each(programs)('%s', (program) => {
     await second.untilCount(20)
     await second.stop()
     expect(second.texts).toEqual(numbers(1, 20))
+  })
+
+  test('a group that is set beyond the end is set back, also while nobody reads', async () => {
+    await using server = await start()
+    const takeover = new FakeTakeover()
+    await add(server, 1, 5)
+    await using first = new SourceRun(reads(server, { takeover }))
+    await first.untilCount(5)
+    await server.call('XGROUP', 'SETID', KEY, GROUP, '100-50')
+    await add(server, 6, 10)
+    await first.untilCount(10)
+    await first.stop()
+    await server.call('XGROUP', 'SETID', KEY, GROUP, '100-50')
+    await add(server, 11, 15)
+    await using second = new SourceRun(reads(server, { takeover }))
+    await second.untilCount(15)
+    await add(server, 16, 20)
+    await second.untilCount(20)
+    await nothingPending(server)
+    await second.stop()
+    expect(second.texts).toEqual(numbers(1, 20))
+    expect([...first.host.gaps, ...second.host.gaps]).toEqual([])
+  })
+
+  test('what a reader of former times is given is read, though nothing follows', async () => {
+    await using server = await start()
+    await add(server, 1, 1)
+    let held!: ReturnType<typeof gate>
+    await using run = new SourceRun(reads(server, { prepare: (host) => (held = gate(host)) }))
+    await held.reached
+    await add(server, 2, 2)
+    await giveToOther(server, 1)
+    held.release()
+    await run.untilCount(2)
+    expect(run.texts).toEqual(numbers(1, 2))
+  })
+
+  test('what is held at once is bounded, however small the entries were before', async () => {
+    await using server = await start()
+    const script = `for number = 1, tonumber(ARGV[1]) do
+      redis.call('XADD', KEYS[1], '*', 'data', string.rep('x', ARGV[2])) end`
+    await server.call('EVAL', script, 1, KEY, 3_000, 10)
+    await server.call('EVAL', script, 1, KEY, 50, MEBIBYTE)
+    const sizes: number[] = []
+    const prepare = (host: FakeSourceHost): void => {
+      host.beforeAppend = (_partition, records) => {
+        sizes.push(records.reduce((sum, { data }) => sum + data.byteLength, 0))
+      }
+    }
+    await using run = new SourceRun(reads(server, { prepare }))
+    await run.untilCount(3_050)
+    await run.stop()
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(30_000 + 50 * MEBIBYTE)
+    expect(Math.max(...sizes)).toBeLessThan(33 * MEBIBYTE)
+    expect(sizes.length, 'small ones are taken over together').toBeLessThan(40)
   })
 
   test('nothing is read while the destination does not keep up', async () => {

@@ -15,7 +15,7 @@ const KEY_BYTES_MAX = 4 * 2 ** 20
 export interface RedisStreamSourceOptions {
   readonly configuration: RedisStreamConfiguration
   readonly place: RedisPlace
-  readonly tools: Pick<SourceTools, 'clock' | 'logger'>
+  readonly tools: Pick<SourceTools, 'clock'>
 }
 
 interface Running {
@@ -35,25 +35,21 @@ export class RedisStreamSource implements Source {
   }
 
   async run(host: SourceHost, signal: AbortSignal): Promise<void> {
-    const { configuration, tools } = this.#options
+    const { configuration, place, tools } = this.#options
     const failed = new AbortController()
     const over = AbortSignal.any([signal, failed.signal])
-    const commands = this.#connect('source')
+    const commands = new StreamConnection(place, 'source')
     over.addEventListener('abort', () => commands.end())
     const running = new Map<string, Running>()
     try {
       while (!over.aborted) {
         const held = await host.renewLeases(configuration.keys)
-        for (const [key, { stop, ended }] of running) {
-          if (held.includes(key)) continue
-          stop.abort()
-          await ended
-          running.delete(key)
-          host.ended(key)
-        }
+        for (const [key, { stop }] of running) if (!held.includes(key)) stop.abort()
         for (const key of held) {
-          if (!running.has(key))
-            running.set(key, this.#start(key, { host, commands, over, failed }))
+          // One that stops still appends perhaps; the next renewal starts another.
+          if (running.has(key)) continue
+          const { stop, ended } = this.#start(key, { host, commands, over, failed })
+          running.set(key, { stop, ended: ended.finally(() => running.delete(key)) })
         }
         await tools.clock.sleep(host.leaseRenewMs, over)
       }
@@ -61,17 +57,16 @@ export class RedisStreamSource implements Source {
       failed.abort()
       await Promise.all([...running.values()].map(({ ended }) => ended))
       commands.end()
-      await host.releaseLeases()
     }
     if (!signal.aborted) throw failed.signal.reason
   }
 
   #start(key: string, { host, commands, over, failed }: RunningParts): Running {
-    const { configuration, tools } = this.#options
+    const { configuration, place, tools } = this.#options
     const { keys, group, startId, format } = configuration
     const stop = new AbortController()
     const signal = AbortSignal.any([stop.signal, over])
-    const waiting = this.#connect('source-reader')
+    const waiting = new StreamConnection(place, 'source-reader')
     signal.addEventListener('abort', () => waiting.end())
     const reader = new KeyReader({
       host,
@@ -84,13 +79,11 @@ export class RedisStreamSource implements Source {
     const ended = reader
       .run(signal)
       .catch((error: unknown) => failed.abort(error))
-      .finally(() => waiting.end())
+      .finally(() => {
+        waiting.end()
+        host.ended(key)
+      })
     return { stop, ended }
-  }
-
-  #connect(name: string): StreamConnection {
-    const { place, tools } = this.#options
-    return new StreamConnection({ place, name, logger: tools.logger })
   }
 }
 
