@@ -19,8 +19,8 @@ export interface KafkaClients {
 
 const CONNECT_MS_MAX = 5_000
 const REQUEST_MS_MAX = 10_000
-/** Who is not heard of for so long is out of the group, and its partitions go to others. */
-const SESSION_MS = 10_000
+/** Who is not heard of for so long is out of the group, and its partitions go to others. Brokers allow no less. */
+const SESSION_MS = 6_000
 const REBALANCE_MS_MAX = 15_000
 /** A broker answers who joins when all others have joined, or it waits for them no longer. */
 const JOIN_MS_MAX = REBALANCE_MS_MAX + 5_000

@@ -74,7 +74,7 @@ test('fewer are asked for where they are large', async () => {
     iterator: () => Promise.resolve('i'),
     records: (_iterator: string, limit: number) => {
       limits.push(limit)
-      return Promise.resolve(page(5_000, limits.length, limits.length < 4 ? 100 : MIB))
+      return Promise.resolve(page(5_000, limits.length, limits.length < 4 ? 100 : MIB / 2))
     },
   } as Partial<KinesisService> as KinesisService
   const host = new FakeSourceHost(kinesisDelivery('arn'))

@@ -41,7 +41,7 @@ export const SERVICE_PACE: ReadingPace = {
  * About so much is asked for at once. Five times a second it is more than the service gives, and little
  * beside the 10 MiB that a page can have, of which there are several copies for a while.
  */
-const PAGE_BYTES = 2 * 1024 * 1024
+const PAGE_BYTES = 1024 * 1024
 
 export function newPageSize(): ReadSize {
   return new ReadSize(PAGE_BYTES, PAGE_RECORDS_MAX)
