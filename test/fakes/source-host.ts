@@ -79,12 +79,11 @@ export class FakeSourceHost implements SourceHost {
   }
 
   /** What the runner does when the run has ended. */
-  releaseLeases(): Promise<void> {
+  releaseLeases(): void {
     this.#takeover.hosts.delete(this)
     for (const [partition, host] of this.#takeover.leases) {
       if (host === this) this.#takeover.leases.delete(partition)
     }
-    return Promise.resolve()
   }
 
   admit(): Promise<void> {
