@@ -1,4 +1,5 @@
 /** The source of one stream: opened and run, and run anew when it fails. */
+import { aborted } from '../base/aborted.ts'
 import { backoffMs } from '../base/backoff.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { BatchStore } from '../batch-store.ts'
@@ -129,12 +130,4 @@ export class RunningSource {
   #current(): DeliveryStream {
     return this.#options.registry.byId(this.#stream.streamId) ?? this.#stream
   }
-}
-
-/** Resolves when `signal` aborts, unless it is over before. */
-function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  signal.addEventListener('abort', () => resolve(), { once: true, signal: over })
-  return promise
 }

@@ -7,6 +7,7 @@
  */
 import type { ConsumerGroupJoinPayload, GroupPartitionsAssigner } from '@platformatic/kafka'
 import { roundRobinAssigner } from '@platformatic/kafka'
+import { aborted } from '../../base/aborted.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import { SourceError } from '../../source.ts'
@@ -61,14 +62,14 @@ export class GroupMembership {
    * @throws SourceError when the group can't be joined, or membership is lost
    */
   async run(signal: AbortSignal): Promise<void> {
-    const aborted = this.#options.clock.sleep(2 ** 31 - 1, signal)
-    await Promise.race([this.#join(), this.#failure.promise, aborted])
+    const stopped = aborted(signal)
+    await Promise.race([this.#join(), this.#failure.promise, stopped])
     while (!signal.aborted) {
       const pause = this.#options.clock.sleep(COMMIT_MS, signal)
       await Promise.race([pause, this.#failure.promise])
       if (signal.aborted || !this.#joined) continue
-      await Promise.race([this.#commit(), this.#failure.promise, aborted])
-      await Promise.race([this.#shareNewPartitions(), this.#failure.promise, aborted])
+      await Promise.race([this.#commit(), this.#failure.promise, stopped])
+      await Promise.race([this.#shareNewPartitions(), this.#failure.promise, stopped])
     }
   }
 

@@ -18,8 +18,11 @@ import type { TopicState } from './topic-partition.ts'
 import { TopicPartition } from './topic-partition.ts'
 
 const MIB = 1024 * 1024
-/** Of all fetches under way, as they lie in the log; one batch that is larger comes all the same. */
-const FETCHED_BYTES_MAX = 16 * MIB
+/**
+ * Of all fetches under way, as they lie in the log: unpacked it may be ten times as much and more. One batch
+ * that is larger comes all the same.
+ */
+const FETCHED_BYTES_MAX = 8 * MIB
 const PARTITION_BYTES_MAX = 4 * MIB
 /** How long a broker waits for records before it answers with none. */
 const FETCH_MS_MAX = 500
@@ -263,14 +266,15 @@ export class TopicReader {
       .catch((error: unknown) => {
         throw fetchError(error)
       })
-    await Promise.all(
-      response.responses.flatMap((topic) =>
-        topic.partitions.map(async (fetched) => {
-          const of = wanted.get(fetched.partitionIndex)
-          if (of !== undefined) await of.partition.take(fetched, of.from, signal)
-        }),
-      ),
+    const takes = response.responses.flatMap((topic) =>
+      topic.partitions.map(async (fetched) => {
+        const of = wanted.get(fetched.partitionIndex)
+        if (of !== undefined) await of.partition.take(fetched, of.from, signal)
+      }),
     )
+    // All of them end before one that fails is told of: their partitions are busy until then.
+    await Promise.allSettled(takes)
+    await Promise.all(takes)
     // Where nothing is new, a broker may answer without the partition.
     for (const { partition } of wanted.values()) partition.mended()
   }
