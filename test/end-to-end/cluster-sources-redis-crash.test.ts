@@ -2,15 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { available } from '../clients/available.ts'
-import { FaultyS3 } from '../fakes/faulty-s3.ts'
 import { SeededRandom, testSeed } from '../fakes/seeded-random.ts'
-import { findRedis, startRedis } from '../servers/redis.ts'
-import { Nodes } from './cluster-nodes.ts'
+import { findRedis } from '../servers/redis.ts'
 import { expectExactlyOnce } from './cluster-run.ts'
-import { feedStreams, reads, underProduction, sourceTroubles } from './cluster-sources.ts'
-import { createAll } from './cluster-streams.ts'
-import { feedEnvironment, startFeeds } from './source-feeds.ts'
-import { s3Environment } from './streams.ts'
+import { reads, startReading, underProduction, sourceTroubles } from './cluster-sources.ts'
 
 const KILL_COUNT = Number(process.env['STANDPIPE_TEST_KILLS'] ?? 4)
 
@@ -20,20 +15,7 @@ test.runIf(available('Redis', (await findRedis()) !== undefined))(
     const seed = testSeed()
     const random = new SeededRandom(seed)
     await using resources = new AsyncDisposableStack()
-    const feeds = await startFeeds(resources)
-    await using redis = (await startRedis({ appendonly: 'always' }))!
-    await using s3 = await FaultyS3.start(new SeededRandom(seed + 1))
-    const streams = feedStreams(feeds, s3)
-    await using nodes = await Nodes.start({
-      redis: redis.url,
-      roles: ['api', 'worker', 'worker', 'worker'],
-      environment: {
-        ...s3Environment(s3),
-        ...feedEnvironment(feeds),
-        STANDPIPE_REDIS_FSYNC: 'always',
-      },
-    })
-    await createAll(nodes.client, streams)
+    const { feeds, redis, streams, nodes } = await startReading(resources, seed, 'always')
 
     const outcome = await underProduction(nodes, feeds, random, async () => {
       for (let kill = 0; kill < KILL_COUNT; kill += 1) {

@@ -2,24 +2,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { available } from '../clients/available.ts'
-import { FaultyS3 } from '../fakes/faulty-s3.ts'
 import { SeededRandom, testSeed } from '../fakes/seeded-random.ts'
-import { findRedis, startRedis } from '../servers/redis.ts'
+import { findRedis } from '../servers/redis.ts'
 import type { RedisServer } from '../servers/redis.ts'
-import { Nodes } from './cluster-nodes.ts'
+import type { Nodes } from './cluster-nodes.ts'
 import { expectExactlyOnce } from './cluster-run.ts'
 import {
-  feedStreams,
   reads,
+  startReading,
   underProduction,
   untilDelivered,
   untilSpread,
   sourceTroubles,
 } from './cluster-sources.ts'
-import { createAll } from './cluster-streams.ts'
 import type { Service } from './harness.ts'
-import { feedEnvironment, startFeeds } from './source-feeds.ts'
-import { s3Environment } from './streams.ts'
 
 /** Any worker reads anything then. */
 const LEASELESS_MS = 2_000
@@ -31,16 +27,7 @@ test.runIf(available('Redis', (await findRedis()) !== undefined))(
     const seed = testSeed()
     const random = new SeededRandom(seed)
     await using resources = new AsyncDisposableStack()
-    const feeds = await startFeeds(resources)
-    await using redis = (await startRedis({ appendonly: 'everysec' }))!
-    await using s3 = await FaultyS3.start(new SeededRandom(seed + 1))
-    const streams = feedStreams(feeds, s3)
-    await using nodes = await Nodes.start({
-      redis: redis.url,
-      roles: ['api', 'worker', 'worker', 'worker'],
-      environment: { ...s3Environment(s3), ...feedEnvironment(feeds) },
-    })
-    await createAll(nodes.client, streams)
+    const { feeds, redis, streams, nodes } = await startReading(resources, seed)
     const [zombie, ...others] = nodes.workers as [Service, Service, Service]
 
     const outcome = await underProduction(nodes, feeds, random, async (ledgers) => {

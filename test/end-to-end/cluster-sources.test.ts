@@ -5,22 +5,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { available } from '../clients/available.ts'
-import { FaultyS3 } from '../fakes/faulty-s3.ts'
 import { SeededRandom, testSeed } from '../fakes/seeded-random.ts'
-import { findRedis, startRedis } from '../servers/redis.ts'
-import { Nodes } from './cluster-nodes.ts'
+import { findRedis } from '../servers/redis.ts'
 import { expectExactlyOnce, killAtRandom } from './cluster-run.ts'
 import {
-  feedStreams,
   reads,
+  startReading,
   underProduction,
   untilSpread,
   sourceTroubles,
 } from './cluster-sources.ts'
-import { createAll } from './cluster-streams.ts'
-import { feedEnvironment, startFeeds } from './source-feeds.ts'
 import type { Feed } from './source-feeds.ts'
-import { s3Environment } from './streams.ts'
 
 const KILL_COUNT = Number(process.env['STANDPIPE_TEST_KILLS'] ?? 4)
 const REARRANGE_MS = 2_500
@@ -31,16 +26,7 @@ test.runIf(available('Redis', (await findRedis()) !== undefined))(
     const seed = testSeed()
     const random = new SeededRandom(seed)
     await using resources = new AsyncDisposableStack()
-    const feeds = await startFeeds(resources)
-    await using redis = (await startRedis({ appendonly: 'everysec' }))!
-    await using s3 = await FaultyS3.start(new SeededRandom(seed + 1))
-    const streams = feedStreams(feeds, s3)
-    await using nodes = await Nodes.start({
-      redis: redis.url,
-      roles: ['api', 'worker', 'worker', 'worker'],
-      environment: { ...s3Environment(s3), ...feedEnvironment(feeds) },
-    })
-    await createAll(nodes.client, streams)
+    const { feeds, streams, nodes } = await startReading(resources, seed)
     const [leaver] = nodes.workers
 
     const outcome = await underProduction(nodes, feeds, random, async () => {

@@ -1,25 +1,28 @@
 /** The body of the cluster tests of sources: producers write while a test does its worst to the nodes. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FaultyS3 } from '../fakes/faulty-s3.ts'
-import type { SeededRandom } from '../fakes/seeded-random.ts'
+import { FaultyS3 } from '../fakes/faulty-s3.ts'
+import { SeededRandom } from '../fakes/seeded-random.ts'
+import { startRedis } from '../servers/redis.ts'
+import type { RedisServer } from '../servers/redis.ts'
 import { readBooks } from './books.ts'
-import { watchBooks } from './cluster-nodes.ts'
-import type { Nodes } from './cluster-nodes.ts'
+import { Nodes, watchBooks } from './cluster-nodes.ts'
 import type { LoadOutcome } from './cluster-run.ts'
-import { fakeBucketStream, judgeIds } from './cluster-streams.ts'
+import { createAll, fakeBucketStream, judgeIds } from './cluster-streams.ts'
 import type { TestedStream } from './cluster-streams.ts'
 import { eventually } from './harness.ts'
 import type { Service } from './harness.ts'
 import type { HttpClient } from './http-client.ts'
 import { Ledger } from './ledger.ts'
+import { feedEnvironment, startFeeds } from './source-feeds.ts'
 import type { Feed } from './source-feeds.ts'
+import { s3Environment } from './streams.ts'
 import { lineOf } from './traffic.ts'
 
 export type Ledgers = ReadonlyMap<string, Ledger>
 
 /** Until all is read that was sent; for a machine that is busy with other things. */
 const READ_MS_MAX = 90_000
-/** A Kafka group waits for 10 s for members that are dead, and another 15 for those that are slow. */
+/** A Kafka group waits for 6 s for members that are dead, and another 15 for those that are slow. */
 const SPREAD_MS_MAX = 60_000
 
 /** What is sent to the feed goes into the stream, whose ledger has it. */
@@ -49,6 +52,38 @@ export function feedInto(feed: Feed, stream: TestedStream): TestedStream {
 /** Each into a bucket of the fake, by the name of the feed. */
 export function feedStreams(feeds: readonly Feed[], s3: FaultyS3): readonly TestedStream[] {
   return feeds.map((feed) => feedInto(feed, fakeBucketStream(s3, feed.name)))
+}
+
+export interface Reading {
+  readonly feeds: readonly Feed[]
+  readonly redis: RedisServer
+  readonly streams: readonly TestedStream[]
+  readonly nodes: Nodes
+}
+
+/** Three workers on a Redis of their own, which read one stream from each feed. */
+export async function startReading(
+  resources: AsyncDisposableStack,
+  seed: number,
+  fsync: 'everysec' | 'always' = 'everysec',
+): Promise<Reading> {
+  const feeds = await startFeeds(resources)
+  const redis = resources.use((await startRedis({ appendonly: fsync }))!)
+  const s3 = resources.use(await FaultyS3.start(new SeededRandom(seed + 1)))
+  const streams = feedStreams(feeds, s3)
+  const nodes = resources.use(
+    await Nodes.start({
+      redis: redis.url,
+      roles: ['api', 'worker', 'worker', 'worker'],
+      environment: {
+        ...s3Environment(s3),
+        ...feedEnvironment(feeds),
+        STANDPIPE_REDIS_FSYNC: fsync,
+      },
+    }),
+  )
+  await createAll(nodes.client, streams)
+  return { feeds, redis, streams, nodes }
 }
 
 /** Sends to all feeds for as long as `meanwhile` takes, which is told what was sent. */
